@@ -1,0 +1,1 @@
+"""What users ask of a corpus: tables, queries, splits, pictures and the training stream."""

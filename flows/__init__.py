@@ -1,0 +1,1 @@
+"""What orders the work: the Prefect flows and the command line."""

@@ -1,0 +1,175 @@
+"""A study: which datasets, from where, how signals are cleaned and cut, and what is paired."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from neuropair.schemas.base import Strict
+from neuropair.schemas.kinds import Modality, Tier
+from neuropair.schemas.recipe import Selection
+from neuropair.schemas.signals import Signals
+from pydantic import Field, model_validator
+
+
+class StudyDataset(Strict):
+    """One dataset of the study."""
+
+    dataset: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    """Id of the dataset in the corpus."""
+    recipe: str | None = None
+    """Name of a shipped recipe or path relative to the study; the dataset id unless given."""
+    source: str | None = None
+    """Folder (relative to the study), URL, or `openneuro:<accession>`; else the recipe's."""
+    include: Selection = Selection()
+    exclude: list[Selection] = []
+    signals: Signals | None = None
+    """Settings for this dataset in place of the study's."""
+
+
+class Window(Strict):
+    """The window of a modality around its events, in seconds from the event."""
+
+    tmin: float
+    tmax: float
+    to_duration_plus: float | None = None
+    """Block designs: the window ends this long after the event's duration, if that is later."""
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Window:
+        if self.tmax <= self.tmin:
+            raise ValueError("tmax must be greater than tmin")
+        return self
+
+
+class Sliding(Strict):
+    """Windows on a common clock, for simultaneous recordings, beside those by event."""
+
+    length: float = Field(gt=0)
+    """Seconds."""
+    step: float = Field(gt=0)
+    """Seconds."""
+
+
+class Windows(Strict):
+    """Windows per modality; the defaults are science.md section 6's table."""
+
+    eeg: Window = Window(tmin=-0.2, tmax=1.0)
+    meg: Window = Window(tmin=-0.2, tmax=1.0)
+    fnirs: Window = Window(tmin=-5.0, tmax=20.0)
+    fmri: Window = Window(tmin=-4.0, tmax=20.0)
+    sliding: Sliding | None = None
+
+
+class Side(Strict):
+    """One side of a pairing: recordings, and the events of theirs that take part."""
+
+    modality: Modality
+    dataset: list[str] | None = None
+    task: list[str] | None = None
+    concept: list[str] | None = None
+    """These concepts and all below them; all events unless given."""
+
+
+class _Pairing(Strict):
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    """Name of the rule; it stands in `pairs.rule`."""
+    a: Side
+    b: Side
+
+
+class SameClock(_Pairing):
+    """T0: both sides come from one file."""
+
+    tier: Literal[Tier.T0]
+
+
+class Simultaneous(_Pairing):
+    """T1: recorded together on two clocks, aligned by shared triggers."""
+
+    tier: Literal[Tier.T1]
+    together: list[Literal["subject", "session", "task", "run"]] = ["subject", "session"]
+    """Entities that two files of one sitting share. Leave `task` out where they name it apart."""
+    code: Literal["concept", "value", "trial_type", "none"] = "value"
+    """What must be equal for two events to be one trigger."""
+    jitter: float = Field(default=0.005, gt=0)
+    """Trigger jitter, s."""
+
+
+class _Matched(_Pairing):
+    covariates: list[
+        Literal["preceding_interval", "run_position", "response_time", "repetition"]
+    ] = ["preceding_interval", "run_position"]
+    caliper: float = Field(default=0.5, gt=0)
+    """Largest difference in any covariate, in pooled SD, before the assignment."""
+    uses_b: int = Field(default=1, ge=1)
+    """How many events of side a may share one event of side b (a block has many trials)."""
+    exact: list[Literal["repetition_class", "trial_type", "value"]] = []
+    """Columns that must be equal on both sides, beside the concept or stimulus."""
+
+
+class SameStimulus(_Matched):
+    """T2 (same person) and T4 (other person): equal evidenced stimulus keys."""
+
+    tier: Literal[Tier.T2, Tier.T4]
+    max_soa_ratio: float = Field(default=5.0, ge=1)
+    """T4 refuses recordings whose median stimulus intervals differ more."""
+
+
+class SameCondition(_Matched):
+    """T3 (same person) and T5 (other person): equal concepts, covariates within the caliper."""
+
+    tier: Literal[Tier.T3, Tier.T5]
+    concepts: dict[str, str] = {}
+    """Concept of a -> concept of b, for labels that differ; equal concepts match anyway."""
+
+
+Pairing = Annotated[
+    SameClock | Simultaneous | SameStimulus | SameCondition, Field(discriminator="tier")
+]
+
+
+class Splits(Strict):
+    """Shares of the splits, by windows; persons and stimuli stay on one side."""
+
+    train: float = Field(default=0.8, gt=0)
+    validation: float = Field(default=0.1, ge=0)
+    test: float = Field(default=0.1, ge=0)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Splits:
+        if abs(self.train + self.validation + self.test - 1) > 1e-6:
+            raise ValueError("train, validation and test must sum to 1")
+        return self
+
+
+class Study(Strict):
+    """Datasets, windows and pairings: what one ingest makes."""
+
+    study: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    title: str
+    datasets: list[StudyDataset] = Field(min_length=1)
+    signals: Signals = Signals()
+    windows: Windows = Windows()
+    pairings: list[Pairing] = []
+    splits: Splits = Splits()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Study:
+        for what, names in (
+            ("dataset", [d.dataset for d in self.datasets]),
+            ("pairing", [p.name for p in self.pairings]),
+        ):
+            twice = {name for name in names if names.count(name) > 1}
+            if twice:
+                raise ValueError(f"{what} {sorted(twice)} stands twice")
+        known = {d.dataset for d in self.datasets}
+        for pairing in self.pairings:
+            for side in (pairing.a, pairing.b):
+                strangers = set(side.dataset or []) - known
+                if strangers:
+                    raise ValueError(
+                        f"pairing {pairing.name} names datasets that the study has not: "
+                        f"{sorted(strangers)}"
+                    )
+        return self

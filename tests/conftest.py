@@ -1,0 +1,23 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_VARIABLE = "NEUROPAIR_TEST_DATA"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real recordings and tables; a test that needs it fails where it is absent."""
+    given = os.environ.get(_VARIABLE)
+    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not (folder / "README.md").is_file():
+        pytest.fail(
+            f"{folder} holds no test data. Set {_VARIABLE} to the folder that holds "
+            "eeg_n170_muse, fmri_haxby_pymvpa, events and the other datasets."
+        )
+    return folder
