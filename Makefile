@@ -1,0 +1,46 @@
+# Two commands on a fresh machine with Python 3.11+ and make:
+#   make demo    set up .venv, simulate a dataset, ingest it, print what came out, stream a batch
+#   make test    set up what the tests need, then lint, types, import layers and all tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# uv does not read pip's find-links by itself; a machine that sets them has its wheels there.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# The tests may set any number of threads; one per process keeps two workers from fighting.
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: demo test check lock clean
+
+demo: $(VENV)/core.stamp
+	$(BIN)/neuropair demo demo
+
+test: check
+	$(THREADS) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(THREADS) $(BIN)/python -m pytest -m slow
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/bin/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+
+$(VENV)/core.stamp: pyproject.toml constraints.txt | $(VENV)/bin/uv
+	$(BIN)/uv pip install --quiet --python $(VENV) --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/uv
+	$(BIN)/uv pip install --quiet --python $(VENV) --constraint constraints.txt --editable ".[dev,torch]"
+	touch $@ $(VENV)/core.stamp
+
+lock: | $(VENV)/bin/uv
+	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" > $(VENV)/uv.in
+	echo "torch==2.13.0" >> $(VENV)/uv.in
+	$(BIN)/uv pip compile --quiet --all-extras --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links pyproject.toml $(VENV)/uv.in --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) demo
