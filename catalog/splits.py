@@ -1,0 +1,177 @@
+"""Splits that leak neither a person nor a stimulus."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from neuropair.schemas.errors import CorpusError
+from neuropair.schemas.study import Splits
+
+SPLIT_NAMES = ("train", "validation", "test")
+
+_Key = tuple[str, str]
+
+
+class _Component(NamedTuple):
+    name: str
+    stratum: frozenset[tuple[str, str]]
+    windows: int
+
+
+def assign_splits(
+    recordings: pd.DataFrame,
+    windows: pd.DataFrame,
+    settings: Splits,
+    links: Iterable[tuple[str, str]] = (),
+) -> pd.DataFrame:
+    """Assign every recording, person and evidenced stimulus to one split.
+
+    What shares a person or a stimulus is one component and stays on one side. Components are
+    grouped into strata by their set of (dataset, modality), so that every split sees every
+    kind of data; a stratum that has fewer components than there are splits goes to train whole.
+    Within a stratum the components, largest first, go where most windows are missing; every
+    split gets at least one.
+
+    Parameters
+    ----------
+    recordings : pandas.DataFrame
+        Columns ``recording, dataset, modality, person``; others are ignored.
+    windows : pandas.DataFrame
+        Columns ``recording, stimulus``: one row a window; ``stimulus`` is null where its identity
+        is not evidenced.
+    settings : Splits
+        Shares, by windows, and the seed that breaks ties between components of equal size.
+    links : iterable of (str, str)
+        Further pairs of recordings that must stay together, such as one run published twice.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``kind, key, component, split``, sorted by kind and key. It does not depend on the
+        order of the rows given.
+
+    Raises
+    ------
+    CorpusError
+        If windows or links name a recording that is not in `recordings`.
+
+    Examples
+    --------
+    >>> recordings = pd.DataFrame(
+    ...     {"recording": ["r"], "dataset": ["d"], "modality": ["eeg"], "person": ["p"]}
+    ... )
+    >>> windows = pd.DataFrame({"recording": ["r"], "stimulus": [None]})
+    >>> assign_splits(recordings, windows, Splits())[["kind", "key", "split"]].values.tolist()
+    [['person', 'p', 'train'], ['recording', 'r', 'train']]
+    """
+    shown = windows.loc[windows["stimulus"].notna(), ["recording", "stimulus"]].drop_duplicates()
+    links = list(links)
+    named = {*windows["recording"], *(name for link in links for name in link)}
+    _refuse_strangers(sorted(named - set(recordings["recording"])))
+    edges = [
+        *_edges(recordings, "person"),
+        *_edges(shown, "stimulus"),
+        *((("recording", a), ("recording", b)) for a, b in links),
+    ]
+    members = _members(edges)
+    components = _components(members, recordings, windows)
+    chosen = _choose(list(components.values()), settings)
+    rows = [
+        (kind, key, components[label].name, chosen[components[label].name])
+        for label, keys in members.items()
+        for kind, key in keys
+    ]
+    table = pd.DataFrame(rows, columns=["kind", "key", "component", "split"], dtype=object)
+    return table.sort_values(["kind", "key"], ignore_index=True)
+
+
+def _refuse_strangers(strangers: Sequence[str]) -> None:
+    if strangers:
+        raise CorpusError(
+            f"{len(strangers)} recordings are not in the recordings table, first {strangers[0]}.",
+            where="splits",
+            remedy="give the recordings table that the windows belong to",
+        )
+
+
+def _edges(rows: pd.DataFrame, kind: str) -> Iterable[tuple[_Key, _Key]]:
+    for recording, key in zip(rows["recording"], rows[kind], strict=True):
+        yield ("recording", recording), (kind, key)
+
+
+def _members(edges: list[tuple[_Key, _Key]]) -> dict[int, list[_Key]]:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    nodes = sorted({node for edge in edges for node in edge})
+    number = {node: i for i, node in enumerate(nodes)}
+    ends = np.array([[number[a], number[b]] for a, b in edges], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(nodes),) * 2)
+    _, labels = connected_components(graph, directed=False)
+    members: dict[int, list[_Key]] = {}
+    for node, label in zip(nodes, labels, strict=True):
+        members.setdefault(int(label), []).append(node)
+    return members
+
+
+def _components(
+    members: dict[int, list[_Key]], recordings: pd.DataFrame, windows: pd.DataFrame
+) -> dict[int, _Component]:
+    kinds = recordings[["dataset", "modality"]].itertuples(index=False, name=None)
+    kind_of = dict(zip(recordings["recording"], kinds, strict=True))
+    counts = {str(name): int(n) for name, n in windows["recording"].value_counts().items()}
+    return {
+        label: _component(
+            [key for kind, key in keys if kind == "recording"],
+            kind_of,
+            counts,
+        )
+        for label, keys in members.items()
+    }
+
+
+def _component(
+    recordings: list[str], kind_of: dict[str, tuple[str, str]], counts: dict[str, int]
+) -> _Component:
+    return _Component(
+        name=_digest("\n".join(recordings))[:12],
+        stratum=frozenset(kind_of[r] for r in recordings if counts.get(r)),
+        windows=sum(counts.get(r, 0) for r in recordings),
+    )
+
+
+def _choose(components: list[_Component], settings: Splits) -> dict[str, str]:
+    shares = {name: getattr(settings, name) for name in SPLIT_NAMES if getattr(settings, name) > 0}
+    strata: dict[frozenset[tuple[str, str]], list[_Component]] = {}
+    for component in components:
+        strata.setdefault(component.stratum, []).append(component)
+    chosen: dict[str, str] = {}
+    for stratum, group in strata.items():
+        if not stratum or len(group) < len(shares):
+            chosen.update((component.name, "train") for component in group)
+        else:
+            chosen.update(_fill(group, shares, settings.seed))
+    return chosen
+
+
+def _fill(group: list[_Component], shares: dict[str, float], seed: int) -> dict[str, str]:
+    order = sorted(group, key=lambda c: (-c.windows, _digest(f"{seed}:{c.name}")))
+    total = sum(component.windows for component in group)
+    missing = {name: share * total for name, share in shares.items()}
+    empty = dict.fromkeys(shares)
+    chosen: dict[str, str] = {}
+    for place, component in enumerate(order):
+        open_to = list(empty) if len(order) - place <= len(empty) else list(missing)
+        split = max(open_to, key=lambda name: missing[name])
+        missing[split] -= component.windows
+        empty.pop(split, None)
+        chosen[component.name] = split
+    return chosen
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
