@@ -41,6 +41,8 @@ lock: | $(VENV)/bin/uv
 	echo "torch==2.13.0" >> $(VENV)/uv.in
 	$(BIN)/uv pip compile --quiet --all-extras --python-version 3.11 --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links pyproject.toml $(VENV)/uv.in --output-file constraints.txt
+	# the CPU build's local version is not on the public index; 2.13.0 matches both
+	sed -i 's/+cpu$$//' constraints.txt
 
 clean:
 	rm -rf $(VENV) demo
