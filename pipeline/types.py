@@ -36,11 +36,14 @@ class RemoteFile:
         Bytes.
     checksum : str or None
         ``<kind>:<hex>`` where the source publishes one.
+    modified : float or None
+        Time of last change, s since 1970, where the source tells it.
     """
 
     path: PurePosixPath
     size: int
     checksum: str | None = None
+    modified: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,25 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A recording that the dataset announces and that cannot be read: status ``failed``."""
+
+    recording: Recording
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Index:
-    """What a dataset holds: its recordings, and what could not be read."""
+    """What a dataset holds: its recordings, and what could not be read.
+
+    Every failure also stands in `losses`, as a dropped file of stage ``index``.
+    """
 
     dataset: Dataset
     recordings: tuple[Recording, ...]
     losses: tuple[Loss, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
