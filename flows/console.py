@@ -93,6 +93,4 @@ def show(renderable: object) -> None:
 
 def complain(error: NeuropairError) -> None:
     """Write an error to standard error: what, where, remedy."""
-    sys.stderr.write(
-        f"error: {error.problem}\n  where:  {error.where}\n  remedy: {error.remedy}\n"
-    )
+    sys.stderr.write(f"error: {error.problem}\n  where:  {error.where}\n  remedy: {error.remedy}\n")

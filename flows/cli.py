@@ -1,0 +1,179 @@
+"""The command line: parsing only. Commands import their work when they run: --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from neuropair import __version__
+from neuropair.schemas.errors import NeuropairError
+
+_EXIT_CODES = """\
+exit codes:
+  0  done
+  1  something broke that is nobody's input
+  2  the command line is wrong
+  3  a study, recipe, dataset, table or query is wrong
+  4  done and published, but some recordings could not be read; they are listed
+  5  verify found damage
+  6  a store could not be read or written
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Arguments without the program's name; those of the process unless given.
+    """
+    options = _parser().parse_args(arguments)
+    from neuropair.flows import commands, console
+
+    command = getattr(commands, options.command)
+    try:
+        return int(command(options))
+    except NeuropairError as error:
+        console.complain(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; run the same command again to go on\n")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neuropair",
+        description="Paired windows of EEG, MEG, fNIRS and fMRI: from BIDS datasets to a stream.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"neuropair {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_plan(commands)
+    _add_ingest(commands)
+    _add_query(commands)
+    _add_show(commands)
+    _add_verify(commands)
+    _add_recipes(commands)
+    _add_simulate(commands)
+    _add_demo(commands)
+    return parser
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add(commands: _Commands, name: str, help_text: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=help_text,
+        description=help_text[0].upper() + help_text[1:] + ".",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_study(command: argparse.ArgumentParser) -> None:
+    command.add_argument("study", metavar="STUDY", help="a shipped study or recipe, or a file")
+    command.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="ID=URL",
+        help="where a dataset lies: a folder, a URL, or openneuro:ACCESSION (repeatable)",
+    )
+
+
+def _add_corpus(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--corpus", required=True, metavar="URL", help="the corpus: folder or URL")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _add_plan(commands: _Commands) -> None:
+    command = _add(
+        commands,
+        "plan",
+        "say what an ingest would read or pull and what is missing, touching nothing",
+    )
+    _add_study(command)
+    _add_json(command)
+
+
+def _add_ingest(commands: _Commands) -> None:
+    command = _add(commands, "ingest", "take a study's datasets through every stage to a release")
+    _add_study(command)
+    _add_corpus(command)
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=_positive, metavar="N", help="recordings at a time, here")
+    where.add_argument("--cluster", metavar="tcp://…", help="address of a Dask scheduler")
+    command.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where downloads go (default: $NEUROPAIR_CACHE or ~/.cache/neuropair)",
+    )
+    command.add_argument("--dry-run", action="store_true", help="the same as plan")
+    _add_json(command)
+
+
+def _add_query(commands: _Commands) -> None:
+    command = _add(commands, "query", "ask the catalog in SQL (one SELECT over its tables)")
+    _add_corpus(command)
+    command.add_argument("select", metavar="SELECT", help="SQL, one statement")
+    command.add_argument(
+        "--format", choices=("table", "csv", "json", "parquet"), default="table", dest="style"
+    )
+    command.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
+    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+
+
+def _add_show(commands: _Commands) -> None:
+    command = _add(commands, "show", "show what a corpus holds, or one pair with a picture of it")
+    _add_corpus(command)
+    command.add_argument("pair", nargs="?", metavar="PAIR_ID")
+    command.add_argument("--output", type=Path, metavar="FILE.png", help="where the picture goes")
+    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    _add_json(command)
+
+
+def _add_verify(commands: _Commands) -> None:
+    command = _add(commands, "verify", "check every byte and every table of a corpus")
+    _add_corpus(command)
+    _add_json(command)
+
+
+def _add_recipes(commands: _Commands) -> None:
+    command = _add(commands, "recipes", "list the recipes and studies that come with neuropair")
+    _add_json(command)
+
+
+def _add_simulate(commands: _Commands) -> None:
+    command = _add(commands, "simulate", "write a simulated BIDS dataset, with the truth beside it")
+    command.add_argument("folder", type=Path, metavar="DIR")
+    command.add_argument("--subjects", type=_positive, default=6, metavar="N")
+    command.add_argument("--seconds", type=float, default=180.0, metavar="S", help="a run")
+    command.add_argument("--seed", type=int, default=0, metavar="K")
+
+
+def _add_demo(commands: _Commands) -> None:
+    command = _add(commands, "demo", "simulate, ingest, judge pairs by the truth, stream a batch")
+    command.add_argument("folder", type=Path, nargs="?", default=Path("demo"), metavar="DIR")
+    command.add_argument("--workers", type=_positive, metavar="N", help="recordings at a time")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
