@@ -1,0 +1,16 @@
+"""Where datasets come from: a folder, an object store, OpenNeuro. One file a source."""
+
+from neuropair.pipeline.sources.base import Source, open_source, safe_path
+from neuropair.pipeline.sources.fetch import Fetched, fetch
+from neuropair.pipeline.sources.selection import extra_folders, select_files, selects
+
+__all__ = [
+    "Fetched",
+    "Source",
+    "extra_folders",
+    "fetch",
+    "open_source",
+    "safe_path",
+    "select_files",
+    "selects",
+]
