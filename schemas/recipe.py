@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from string import Formatter
+from typing import Annotated, Literal, Self
 
 from neuropair.schemas.base import Strict
 from neuropair.schemas.kinds import Modality
 from pydantic import Field, model_validator
+
+ENTITIES = ("subject", "session", "task", "acquisition", "run")
+"""Entities that a template may name."""
 
 Scalar = str | int | float | bool
 OneOrMany = Scalar | list[Scalar]
@@ -24,6 +29,16 @@ class Match(Strict):
     present: bool | None = None
     """The cell is (or is not) given: neither empty nor n/a."""
 
+    @model_validator(mode="after")
+    def _tests_something(self) -> Match:
+        if not self.model_fields_set:
+            raise ValueError("a test needs one of regex, exclude, minimum, maximum or present")
+        try:
+            re.compile(self.regex or "")
+        except re.error as error:
+            raise ValueError(f"regex {self.regex!r} is no regular expression: {error}") from error
+        return self
+
 
 Where = dict[str, OneOrMany | Match]
 """Column -> value, list of values, or `Match`. All columns must hold; {} holds for every row."""
@@ -32,8 +47,11 @@ Where = dict[str, OneOrMany | Match]
 class Stimulus(Strict):
     """Which stimulus a row shows, and what the claim of its identity rests on."""
 
-    column: str
+    column: str | None = None
     """Column that names it."""
+    template: str | None = None
+    """In place of a column: a name filled from the recording's entities, such as
+    `story_{run}`, where the table does not name the stimulus. Needs `because`."""
     identity: Literal["content", "name", "none"]
     """`content`: a content key of the file evidences it; `name`: the name does, see `because`;
     `none`: the name is kept, and is no evidence."""
@@ -52,10 +70,22 @@ class Stimulus(Strict):
 
     @model_validator(mode="after")
     def _name_needs_a_reason(self) -> Stimulus:
-        if self.identity == "name" and not (self.because and self.because.strip()):
+        reason = self.because and self.because.strip()
+        if self.identity == "name" and not reason:
             raise ValueError(
                 "identity 'name' needs 'because': say why equal names are equal stimuli"
             )
+        if (self.column is None) == (self.template is None):
+            raise ValueError("give either 'column' or 'template'")
+        if self.template is not None:
+            if not reason:
+                raise ValueError("'template' needs 'because': say why the entities name it")
+            fields = {field for _, field, _, _ in Formatter().parse(self.template) if field}
+            if strangers := sorted(fields - set(ENTITIES)):
+                raise ValueError(
+                    f"'template' names {', '.join(strangers)}; the entities are "
+                    f"{', '.join(ENTITIES)}"
+                )
         return self
 
 
@@ -65,6 +95,15 @@ class Column(Strict):
     column: str
     values: dict[str, Scalar] | None = None
     """Cell -> value; a cell that is not listed is an error."""
+
+
+class Measure(Strict):
+    """A column of numbers."""
+
+    column: str
+    unit: Literal["s", "ms"] = "s"
+    missing: list[Scalar] = []
+    """Cells that stand for no value, such as 0 for a response that was not given."""
 
 
 class Rule(Strict):
@@ -78,75 +117,29 @@ class Rule(Strict):
     hed: str | None = None
     duration: float | None = Field(default=None, ge=0)
     """Seconds; for tables that do not give it."""
+    until: Where | None = None
+    """The event lasts to the next row that holds this: for tables that mark begin and end."""
     repetition: Literal["stimulus", "column", "none"] = "none"
     """How the repetition class is found: by counting the stimulus names of the session, from
     `repetition_column`, or not at all."""
     repetition_column: Column | None = None
-    response_time: str | None = None
-    """Column of the response time, in seconds."""
+    """Its values are `first`, `immediate` and `delayed`."""
+    response_time: str | Measure | None = None
+    """Column of the response time; in seconds unless a `Measure` says otherwise."""
 
-
-class Drop(Strict):
-    """Rows that are known and no event; they are counted as dropped with the reason."""
-
-    where: Where
-    because: str
-
-
-class Delay(Strict):
-    """A constant delay between what the table's onset marks and what reached the person."""
-
-    seconds: float = Field(ge=-10, le=10)
-    source: str
-    """Where the number comes from."""
-
-
-class Debounce(Strict):
-    """Rows of equal key closer than `seconds` to the one kept before are bounces."""
-
-    seconds: float = Field(gt=0)
-    where: Where = {}
-    by: str = "trial_type"
-    """Column whose equal cells are one key."""
-
-
-class CountAssertion(Strict):
-    """How many events a run has."""
-
-    kind: Literal["count"]
-    concept: str | None = None
-    """This concept and all below it; all events if not given."""
-    equals: int | None = None
-    minimum: int | None = None
-    maximum: int | None = None
-    except_for: dict[str, int] = {}
-    """Recording id (or a suffix of it that begins at a slash) -> the count it has instead."""
-    because: str | None = None
-    """Why these are exceptions, where they are any."""
-
-
-class UniqueStimuliAssertion(Strict):
-    """How many different stimulus names a run has."""
-
-    kind: Literal["unique_stimuli"]
-    concept: str | None = None
-    equals: int | None = None
-    minimum: int | None = None
-    maximum: int | None = None
-
-
-class IntervalAssertion(Strict):
-    """Bounds of the intervals between successive events, in seconds."""
-
-    kind: Literal["interval"]
-    concept: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-Assertion = Annotated[
-    CountAssertion | UniqueStimuliAssertion | IntervalAssertion, Field(discriminator="kind")
-]
+    @model_validator(mode="after")
+    def _repetition_has_its_column(self) -> Rule:
+        column = self.repetition_column
+        if (self.repetition == "column") != (column is not None):
+            raise ValueError("repetition 'column' and 'repetition_column' go together")
+        if self.repetition == "stimulus" and self.stimulus is None:
+            raise ValueError("repetition 'stimulus' needs 'stimulus'")
+        known = {"first", "immediate", "delayed"}
+        if column is not None and (column.values is None or set(column.values.values()) - known):
+            raise ValueError(
+                "'repetition_column' needs 'values' that are first, immediate or delayed"
+            )
+        return self
 
 
 class Selection(Strict):
@@ -160,6 +153,86 @@ class Selection(Strict):
     run: list[str] | None = None
 
 
+class Drop(Strict):
+    """Rows that are known and no event; they are counted as dropped with the reason."""
+
+    where: Where
+    because: str
+    recordings: Selection = Selection()
+    """Only in these recordings."""
+
+
+class Delay(Strict):
+    """A constant delay between the trigger and what reached the person."""
+
+    seconds: float = Field(ge=-10, le=10)
+    source: str
+    """Where the number comes from."""
+    in_table: bool = False
+    """The table's onsets have it already: it is recorded, and not applied a second time."""
+
+
+class Debounce(Strict):
+    """Rows of equal key closer than `seconds` to the one kept before are bounces."""
+
+    seconds: float = Field(gt=0)
+    where: Where = {}
+    by: str = "trial_type"
+    """Column whose equal cells are one key."""
+
+
+class _Bounded(Strict):
+    concept: str | None = None
+    """This concept and all below it; all events if not given."""
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Self:
+        if not self.model_fields_set & {"equals", "minimum", "maximum"}:
+            raise ValueError("an assertion needs a bound: equals, minimum or maximum")
+        return self
+
+
+class CountAssertion(_Bounded):
+    """How many events a run has."""
+
+    kind: Literal["count"]
+    equals: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    except_for: dict[str, int] = {}
+    """Recording id (or a suffix of it that begins at a slash) -> the count it has instead."""
+    because: str | None = None
+    """Why these are exceptions, where they are any."""
+
+    @model_validator(mode="after")
+    def _exceptions_have_a_reason(self) -> CountAssertion:
+        if self.except_for and not (self.because and self.because.strip()):
+            raise ValueError("'except_for' needs 'because': say why these are exceptions")
+        return self
+
+
+class UniqueStimuliAssertion(_Bounded):
+    """How many different stimulus names a run has."""
+
+    kind: Literal["unique_stimuli"]
+    equals: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+class IntervalAssertion(_Bounded):
+    """Bounds of the intervals between successive events, in seconds."""
+
+    kind: Literal["interval"]
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+Assertion = Annotated[
+    CountAssertion | UniqueStimuliAssertion | IntervalAssertion, Field(discriminator="kind")
+]
+
+
 class EventsRecipe(Strict):
     """How the recordings that `recordings` selects get their events."""
 
@@ -169,7 +242,12 @@ class EventsRecipe(Strict):
     onset: str = "onset"
     onset_unit: Literal["s", "ms"] = "s"
     duration: str | None = "duration"
+    """Column of the duration; null where the column that there is says something else."""
     duration_unit: Literal["s", "ms"] = "s"
+    value: str | None = None
+    """Column of the trigger code; `value` where there is one, unless given."""
+    trial_type: str | None = None
+    """Column of the condition's name; `trial_type` where there is one, unless given."""
     delay: Delay | None = None
     debounce: list[Debounce] = []
     drop: list[Drop] = []
@@ -177,6 +255,14 @@ class EventsRecipe(Strict):
     unmatched: Literal["error", "count"] = "error"
     """A row that no rule and no drop holds for is an error, or is counted as dropped."""
     assertions: list[Assertion] = []
+
+    @model_validator(mode="after")
+    def _reads_or_does_not(self) -> EventsRecipe:
+        if self.source == "none" and (self.rules or self.drop or self.debounce):
+            raise ValueError("source 'none' reads nothing: remove rules, drop and debounce")
+        if self.source != "none" and not self.rules:
+            raise ValueError("'rules' is empty: no row could become an event")
+        return self
 
 
 class Persons(Strict):
