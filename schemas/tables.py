@@ -150,10 +150,14 @@ WINDOWS = _table(
     _key("concept", "concept of the event; 'sliding' for sliding windows"),
     _text("stimulus", "evidenced stimulus key"),
     _column("clipped", _BOOL, "part of the window lies outside the recording"),
-    _column("overlaps", _BOOL, "another event's window begins before this one ends"),
+    _column("overlaps", _BOOL, "another window of the same kind overlaps it"),
     _column("artefact", _BOOL, "an artefact criterion of the modality is met"),
     _column("valid_fraction", _F64, "share of valid samples, 0 to 1"),
-    _number("peak_to_peak", "median over good channels of peak to peak", "unit of the channel"),
+    _number(
+        "peak_to_peak",
+        "median over good channels of peak to peak; MEG: of magnetometers, where there are any",
+        "unit of the channel",
+    ),
     _number("previous_event", "time since the previous event's onset", "s"),
     _number("next_event", "time to the next event's onset", "s"),
     _number("beta_se", "median standard error of the single-trial estimate", "unit of the channel"),
@@ -229,7 +233,7 @@ LOSSES = _table(
 
 RELEASES = _table(
     "One row a release: one version of every table. Written last.",
-    _key("release", "digest of the manifest, first 12 hex digits"),
+    _key("release", "digest of the parent and of every table's rows, first 12 hex digits"),
     _column("sequence", _I64, "1 for the first"),
     _text("parent", "release before it"),
     _key("created", "UTC time, ISO 8601"),
@@ -252,6 +256,34 @@ TABLES: Mapping[str, pa.Schema] = {
     "losses": LOSSES,
 }
 """Every table that a release names; ``releases`` itself stands beside them."""
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "datasets": ("study", "dataset"),
+    "recordings": ("recording",),
+    "channels": ("recording", "channel"),
+    "events": ("recording", "event"),
+    "windows": ("recording", "window"),
+    "pairs": ("study", "pair_id"),
+    "abstentions": (),
+    "splits": ("study", "kind", "key"),
+    "losses": (),
+    "releases": ("release",),
+}
+"""The columns that no two rows of a table share; empty where rows may be alike."""
+
+ORDER: Mapping[str, tuple[str, ...]] = {
+    "datasets": ("dataset",),
+    "recordings": ("recording",),
+    "channels": ("recording", "row", "channel"),
+    "events": ("recording", "event"),
+    "windows": ("recording", "window"),
+    "pairs": ("tier", "rule", "recording_a", "recording_b", "window_a", "window_b", "pair_id"),
+    "abstentions": ("tier", "rule", "recording_a", "recording_b", "reason"),
+    "splits": ("kind", "key"),
+    "losses": ("dataset", "recording", "stage", "item", "action", "reason", "where", "count"),
+    "releases": ("sequence",),
+}
+"""How the rows of one study are sorted in a table; `KEYS` then decide what is left."""
 
 
 def conform(rows: pd.DataFrame | list[dict[str, Any]], table: str) -> pa.Table:
