@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import yaml
 from neuropair.schemas.errors import RecipeError
@@ -32,7 +34,7 @@ class Strict(BaseModel):
             If the file is absent, no YAML, or does not fit; with the key that is wrong.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+            content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
         except OSError as error:
             raise RecipeError(
                 f"cannot be read ({error.strerror}).",
@@ -51,18 +53,60 @@ class Strict(BaseModel):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"]) or "(top)"
+            problems = error.errors()
+            # a wrong key inside a union comes after the complaints of the other members
+            unknown = (each for each in problems if each["type"] == "extra_forbidden")
+            first = next(unknown, problems[0])
+            parts = [str(part) for part in first["loc"] if "[" not in str(part)]
             raise RecipeError(
-                f"{first['msg']} ({error.error_count()} problem(s) in all).",
-                where=f"{where}, key {key}",
+                _problem(first),
+                where=f"{where}, key {'.'.join(parts) or '(top)'}",
                 remedy=_remedy(cls, first),
             ) from error
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader; a key that stands twice is an error, not a silent replacement."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _problem(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {str(problem['loc'][-1])!r}."
+    return str(problem["msg"]).removeprefix("Value error, ") + "."
+
+
 def _remedy(model: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
-        depth = len(problem["loc"])
-        known = f"known keys at the top are {', '.join(model.model_fields)}" if depth == 1 else ""
-        return "remove or rename the key" + (f"; {known}" if known else "")
+        *path, key = problem["loc"]
+        known = _keys_at(model, path)
+        close = get_close_matches(str(key), known, n=1)
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        return f"{meant}known keys here are {', '.join(known)}"
     return f"it reads {problem['input']!r}"[:200]
+
+
+def _keys_at(model: type[BaseModel], path: Iterable[object]) -> list[str]:
+    """Field names of the models that may stand at a path; list indexes and union tags stay."""
+    models = [model]
+    for part in path:
+        fields = [m.model_fields[part] for m in models if part in m.model_fields]
+        if fields:
+            models = [m for f in fields for m in _models_in(f.annotation)] or models
+    return list(dict.fromkeys(name for m in models for name in m.model_fields))
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for argument in get_args(annotation) for m in _models_in(argument)]
