@@ -93,13 +93,16 @@ class Simultaneous(_Pairing):
     """What must be equal for two events to be one trigger."""
     jitter: float = Field(default=0.005, gt=0)
     """Trigger jitter, s."""
+    quantum: float | None = Field(default=None, gt=0)
+    """Step in which the slower device stamps its triggers, s; the sample period of the slower
+    device unless given (fMRI apart, whose tables are stamped by the computer of the stimuli)."""
 
 
 class _Matched(_Pairing):
     covariates: list[
         Literal["preceding_interval", "run_position", "response_time", "repetition"]
     ] = ["preceding_interval", "run_position"]
-    caliper: float = Field(default=0.5, gt=0)
+    caliper: float | None = Field(default=0.5, gt=0)
     """Largest difference in any covariate, in pooled SD, before the assignment."""
     uses_b: int = Field(default=1, ge=1)
     """How many events of side a may share one event of side b (a block has many trials)."""
@@ -111,6 +114,8 @@ class SameStimulus(_Matched):
     """T2 (same person) and T4 (other person): equal evidenced stimulus keys."""
 
     tier: Literal[Tier.T2, Tier.T4]
+    caliper: float | None = Field(default=None, gt=0)
+    """No caliper unless given: the stimulus is the evidence, covariates choose the repetition."""
     max_soa_ratio: float = Field(default=5.0, ge=1)
     """T4 refuses recordings whose median stimulus intervals differ more."""
 
@@ -120,7 +125,9 @@ class SameCondition(_Matched):
 
     tier: Literal[Tier.T3, Tier.T5]
     concepts: dict[str, str] = {}
-    """Concept of a -> concept of b, for labels that differ; equal concepts match anyway."""
+    """Concept of a -> concept of b, for labels that differ; equal concepts match anyway. What lies
+    below a key is mapped to the same place below its value (`motor/fist: motor/tapping` takes
+    `motor/fist/left` to `motor/tapping/left`); a value takes in what lies below it."""
 
 
 Pairing = Annotated[

@@ -195,7 +195,7 @@ PAIRS = _table(
     ),
     _column("n_alternatives", _I32, "partners that would have been admissible beside this one"),
     _number("soa_ratio", "larger over smaller median stimulus interval of the two recordings"),
-    _column("quality", _F64, "quality of the worse window"),
+    _number("quality", "quality of the worse window; null if paired from tables, without signals"),
 )
 
 ABSTENTIONS = _table(
