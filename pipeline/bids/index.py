@@ -105,8 +105,9 @@ def index_tree(
     present, losses = find_signals(tree)
     announced = find_announced(tree, present, scans, listing or {})
     indexer.losses += [*losses, *scans.losses, *_passed_over(tree)]
+    include = include or Selection()
     candidates = indexer.with_eeg_of_meg([*present, *announced], include)
-    chosen = indexer.select(candidates, include or Selection(), exclude)
+    chosen = indexer.select(candidates, include, exclude)
     for one in indexer.without_conflicts(chosen):
         indexer.add(one, scans)
     return indexer.index()
@@ -153,19 +154,15 @@ class _Indexer:
         self.recordings: list[Recording] = []
         self.uncounted: dict[str, list[str]] = defaultdict(list)
 
-    def with_eeg_of_meg(
-        self, candidates: list[Candidate], include: Selection | None
-    ) -> list[_Chosen]:
+    def with_eeg_of_meg(self, candidates: list[Candidate], include: Selection) -> list[_Chosen]:
         """Take each file as its modality, and a MEG file with EEG channels as EEG too."""
         chosen = [_Chosen(one, one.modality, self._bare(one, one.modality)) for one in candidates]
-        wanted = include.modality if include is not None else None
-        if wanted is not None and Modality.EEG not in wanted:
-            return chosen
         held = {one.recording.id: one.candidate.entry.path for one in chosen}
         for one in candidates:
-            if one.modality is not Modality.MEG or not self._lists_eeg(one):
-                continue
             twin = self._bare(one, Modality.EEG)
+            wanted = selects(include, Modality.EEG, _labels(twin))
+            if one.modality is not Modality.MEG or not wanted or not self._lists_eeg(one):
+                continue
             if twin.id in held:
                 reason = f"its EEG channels are held by {held[twin.id]}; not indexed twice"
                 self.losses.append(Loss("index", "file", "flagged", 1, reason, one.entry.path))

@@ -50,12 +50,8 @@ def read_participants(dataset: Dataset, columns: Sequence[str]) -> pd.DataFrame:
                 where=str(path),
                 remedy=f"its columns are {', '.join(known)}; correct persons.columns",
             )
-    return pd.DataFrame(
-        [
-            {"subject": row["participant_id"].removeprefix("sub-")}
-            | {name: None if row[name] in MISSING else row[name] for name in columns}
-            for row in rows
-        ],
-        columns=["subject", *columns],
-        dtype=object,
-    )
+    subjects = [row["participant_id"].removeprefix("sub-") for row in rows]
+    cells = {
+        name: [None if row[name] in MISSING else row[name] for row in rows] for name in columns
+    }
+    return pd.DataFrame({"subject": subjects, **cells}, dtype=object)

@@ -130,7 +130,8 @@ class Tree:
         DatasetError
             If it is none, or its content is not here.
         """
-        return self._parse(path, _parse_json)
+        content: Mapping[str, Any] = self._parse(path, _parse_json)
+        return content
 
     def table(self, path: str) -> list[dict[str, str]]:
         """Read a table, by `parse_tsv`.
@@ -140,7 +141,8 @@ class Tree:
         DatasetError
             If it is not UTF-8, or its content is not here.
         """
-        return self._parse(path, parse_tsv)
+        rows: list[dict[str, str]] = self._parse(path, parse_tsv)
+        return rows
 
     def merged(self, entries: Iterable[Entry]) -> dict[str, Any]:
         """Merge JSON sidecars; later ones win.
@@ -219,7 +221,7 @@ def _is_raw(path: str) -> bool:
 
 
 def _with_ctf_folders_as_files(files: Mapping[str, int]) -> dict[str, int]:
-    """A CTF recording is a folder ``…_meg.ds``: its files are one."""
+    """Take the files of a CTF recording, a folder ``…_meg.ds``, as one."""
     sizes: dict[str, int] = defaultdict(int)
     for path, size in files.items():
         folder, inside, _ = path.partition(_DS)

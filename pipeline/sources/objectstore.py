@@ -43,7 +43,7 @@ class ObjectStoreSource:
         return None
 
     def list(self) -> list[RemoteFile]:
-        """List every object, by path. An ETag that is an MD5 (single-part upload) is the checksum."""
+        """List every object, by path; the MD5 is its ETag, where it was uploaded in one part."""
         import obstore
         from obstore.exceptions import BaseError, InvalidPathError
 
