@@ -18,7 +18,7 @@ from neuropair.pipeline.bids.names import (
 from neuropair.pipeline.bids.tables import MISSING, parse_tsv
 from neuropair.pipeline.bids.tree import Tree
 from neuropair.pipeline.sources.base import safe_path
-from neuropair.pipeline.sources.walk import GET_CONTENT
+from neuropair.pipeline.sources.walk import GET_CONTENT, Absent
 from neuropair.pipeline.types import Loss
 from neuropair.schemas.errors import DatasetError
 from neuropair.schemas.kinds import Modality
@@ -68,7 +68,7 @@ def find_signals(tree: Tree) -> tuple[list[Candidate], list[Loss]]:
 
 
 def find_announced(
-    tree: Tree, present: Iterable[Candidate], scans: Scans, listing: Mapping[str, str]
+    tree: Tree, present: Iterable[Candidate], scans: Scans, listing: Mapping[str, Absent]
 ) -> list[Candidate]:
     """Find recordings that a table, a sidecar or a listing announces and that have no file here.
 
@@ -78,19 +78,20 @@ def find_announced(
     present : iterable of Candidate
         What `find_signals` found.
     scans : Scans
-    listing : mapping of str to str
-        Path -> who names it, for a listing from outside of the dataset.
+    listing : mapping of str to Absent
+        Files that a listing from outside of the dataset names.
     """
     found: dict[Stem, Candidate] = {}
     known = {_stem(one.entry, one.modality) for one in present}
-    for path, named_by in [*sorted(listing.items()), *scans.listed]:
+    named = [(path, one.reason) for path, one in sorted(listing.items())]
+    named += [(path, f"is not here, and {table} names it") for path, table in scans.listed]
+    for path, reason in named:
         entry = parse_name(path)
         modality = signal_modality(entry) if entry is not None else None
         if entry is None or modality is None or datatype_folder(entry, modality) != entry.folder:
             continue
         stem = _stem(entry, modality)
         if stem not in known and stem not in found:
-            reason = f"is not here, and {named_by} names it"
             found[stem] = Candidate(entry, modality, reason, _FETCH)
     inner: dict[tuple[str, Modality], list[frozenset[tuple[str, str]]]] = defaultdict(list)
     for folder, modality, entities in {*known, *found}:
@@ -135,7 +136,7 @@ def read_scans(tree: Tree) -> Scans:
     return Scans(acq_time, tuple(listed), tuple(losses))
 
 
-def read_listing(root: Path) -> dict[str, str]:
+def read_listing(root: Path) -> dict[str, Absent]:
     """Read ``<name>_annexed.tsv`` beside a folder ``<name>`` that holds tables only.
 
     It lists the signal files that the folder would hold; columns ``path, size_bytes,
@@ -150,7 +151,14 @@ def read_listing(root: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     rows = parse_tsv(path.read_bytes(), str(path))
-    return {safe_path(row["path"], str(path)).as_posix(): path.name for row in rows}
+    listed: dict[str, Absent] = {}
+    for row in rows:
+        size = row.get("size_bytes", "")
+        absent = Absent(
+            int(size) if size.isdigit() else None, f"is not here, and {path.name} names it", _FETCH
+        )
+        listed[safe_path(row["path"], str(path)).as_posix()] = absent
+    return listed
 
 
 def _stem(entry: Entry, modality: Modality) -> Stem:

@@ -18,6 +18,7 @@ from neuropair.pipeline.bids.find import (
 from neuropair.pipeline.bids.names import Entry
 from neuropair.pipeline.bids.tree import Tree, local_tree
 from neuropair.pipeline.sources.selection import EMPTY_ROOM, says_nothing, selects
+from neuropair.pipeline.sources.walk import Absent
 from neuropair.pipeline.types import Dataset, Failure, Index, Loss, Recording
 from neuropair.schemas.errors import DatasetError, NeuropairError
 from neuropair.schemas.kinds import Modality
@@ -78,7 +79,7 @@ def index_tree(
     exclude: Sequence[Selection] = (),
     *,
     signals_needed: bool = True,
-    listing: Mapping[str, str] | None = None,
+    listing: Mapping[str, Absent] | None = None,
     has_eeg: HasEEG | None = None,
 ) -> Index:
     """List the recordings of a dataset whose files are listed, here or in a bucket.
@@ -90,8 +91,8 @@ def index_tree(
         Its ``root`` is not touched.
     include, exclude, signals_needed
         As for `index_dataset`.
-    listing : mapping of str to str
-        Path -> who names it: signal files that a listing from outside names.
+    listing : mapping of str to Absent
+        Signal files that a listing from outside of the dataset names.
     has_eeg : callable or None
         Asked for MEG FIF files to which no channels.tsv applies; without it they hold no EEG.
 

@@ -53,6 +53,7 @@ def fetch(
     exclude: Sequence[Selection] = (),
     *,
     extra: Sequence[str] = (),
+    signals: bool = True,
     workers: int = WORKERS,
     progress: Progress | None = None,
     attempts: int = ATTEMPTS,
@@ -71,6 +72,8 @@ def fetch(
         As in the study; only the files that these need are fetched (`select_files`).
     extra : sequence of str
         Folders beyond the raw data, such as ``derivatives/fmriprep`` (`extra_folders`).
+    signals : bool
+        False leaves out the signal files: tables and sidecars only.
     workers : int
         Files at a time.
     progress : callable or None
@@ -95,7 +98,7 @@ def fetch(
     if source.local_root is not None:
         n_bytes = sum(file.size for file in listed)
         return _fetched(source, dataset_id, source.local_root, [], len(listed), n_bytes)
-    wanted = select_files(listed, include or Selection(), exclude, extra=extra)
+    wanted = select_files(listed, include or Selection(), exclude, extra=extra, signals=signals)
     root = destination / dataset_id
     one = partial(
         download, source, root=root, attempts=attempts, backoff=backoff, progress=progress

@@ -17,6 +17,11 @@ EMPTY_ROOM = "emptyroom"
 _NOT_RAW = ("derivatives", "stimuli", "sourcedata", "code", "phenotype")
 _KEYS = {"subject": "sub", "session": "ses", "task": "task", "acquisition": "acq", "run": "run"}
 _INDICES = ("run",)
+_SIGNAL = re.compile(
+    r"_(eeg\.(edf|bdf|vhdr|vmrk|eeg|dat|set|fdt)|meg\.(fif|con|sqd|ds/.*)|nirs\.snirf"
+    r"|bold\.nii(\.gz)?)$",
+    re.IGNORECASE,
+)
 _CALIBRATION = re.compile(r"_acq-(calibration|crosstalk)_meg\.")
 """MEG's calibration and cross-talk files have an ``acq`` that is no recording's."""
 
@@ -71,6 +76,7 @@ def select_files(
     exclude: Sequence[Selection] = (),
     *,
     extra: Sequence[str] = (),
+    signals: bool = True,
 ) -> list[RemoteFile]:
     """Keep the files that the selected recordings need.
 
@@ -87,6 +93,8 @@ def select_files(
         As in the study. An exclusion drops a file if all that it names is in the file's path.
     extra : sequence of str
         Folders to keep beside the raw data; inside them, files of other subjects are left out.
+    signals : bool
+        False leaves out the signal files: tables and sidecars only.
     """
     listed = list(files)
     eeg_in_meg = not any("eeg" in file.path.parts[1:-1] for file in listed)
@@ -95,6 +103,7 @@ def select_files(
         file
         for file in listed
         if _is_needed(file.path, extra)
+        and (signals or not _SIGNAL.search(file.path.as_posix()))
         and _fits(file.path, include, excluding, eeg_in_meg=eeg_in_meg)
     ]
 
