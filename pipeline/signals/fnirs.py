@@ -1,0 +1,341 @@
+"""fNIRS: light to haemoglobin.
+
+Optical density, scalp coupling, TDDR, short channels, modified Beer-Lambert law, band-pass, in
+the order of Yucel et al. 2021, Neurophotonics 8:012101.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuropair.pipeline.signals.base import inside
+from neuropair.pipeline.signals.drift import drift_regressors, regress_out
+from neuropair.pipeline.signals.fnirs_channels import (
+    PLAUSIBLE,
+    SHORT,
+    check_geometry,
+    implausible,
+    lights,
+    match_sidecar,
+)
+from neuropair.pipeline.signals.fnirs_work import (
+    Source,
+    Work,
+    light_of,
+    light_row,
+    row_of,
+    run_quality,
+)
+from neuropair.pipeline.signals.reading import load, read_raw
+from neuropair.pipeline.types import CleanSignal, Dataset, Loss, Recording
+from neuropair.schemas.errors import DatasetError
+from neuropair.schemas.signals import Signals
+
+if TYPE_CHECKING:
+    from mne.io import BaseRaw
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+SCI_BAND = (0.7, 1.5)
+"""Hz; the heart beats there (Pollonini et al. 2014, Hearing Research 309:84)."""
+_SCI_SECONDS = 12.0
+"""s; the filter of the scalp coupling index is 11 s long."""
+_SATURATED = 0.05
+"""Share of samples at the channel's maximum above which it is saturated."""
+_MINIMUM_SECONDS = 10.0
+_SHORTS_KEPT = "short channel, used as a regressor"
+_SHORTS_LEFT = "short channel, sees no cortex"
+
+
+def clean(
+    dataset: Dataset, recording: Recording, settings: Signals, rename: Mapping[str, str]
+) -> CleanSignal:
+    """Read a SNIRF recording and turn it into changes of HbO and HbR.
+
+    Parameters
+    ----------
+    dataset, recording : Dataset, Recording
+        Where the file lies; the file's own channel order is the truth, `channels.tsv` is matched
+        to it by source, detector and wavelength.
+    settings : Signals
+        `settings.fnirs` is used.
+    rename : Mapping
+        New names of output channels (``S1_D1 hbo``) or of optode pairs (``S1_D1``).
+
+    Returns
+    -------
+    CleanSignal
+        Long channels, HbO and HbR in mol/L (unit ``M``), positions (the middle between the
+        optodes) in m. Short channels are rows with status ``excluded``. ``regressors`` are the
+        drift terms of the high-pass, for the single-trial model.
+
+    Raises
+    ------
+    DatasetError
+        If the file is missing, truncated or no continuous-wave recording, its sidecar names
+        channels that it has not, or its distances cannot be.
+    """
+    raw, losses = read_raw(dataset, recording)
+    _only_light(raw, recording)
+    sidecar = match_sidecar(dataset, recording, raw)
+    load(raw, str(dataset.root / recording.path))
+    geometry = check_geometry(raw, recording.path)
+    work = Work(raw, settings.fnirs, str(recording.path), geometry.distances)
+    work.losses += [*losses, *sidecar.losses, *geometry.losses]
+    source = Source(_clock(dataset, recording, raw), float(raw.info["sfreq"]), raw.n_times)
+    work.step("read", channels=len(raw.ch_names), sfreq=source.sfreq, start_s=source.start,
+              length_factor=geometry.factor)  # fmt: skip
+    for channel, reason in sidecar.bad.items():
+        work.mark(channel, reason)
+    _check_light(work)
+    _optical_density(work)
+    _scalp_coupling(work)
+    _motion(work)
+    excluded = _short_channels(work)
+    left_out = [light_row(work, name, reason) for name, reason in excluded.items()]
+    _beer_lambert(work, list(excluded))
+    times, values, regressors = _band(work, source)
+    rows = [row_of(work, channel, rename) for channel in work.raw.info["chs"]]
+    valid = np.array([light_of(work, name) not in work.unusable for name in work.raw.ch_names])
+    data = xr.Dataset(
+        {
+            "signal": (("channel", "time"), np.where(valid[:, None], values, 0.0)),
+            "valid": (("channel", "time"), np.repeat(valid[:, None], len(times), axis=1)),
+        },
+        coords={"channel": [row["channel"] for row in rows], "time": times},
+    )
+    return CleanSignal(
+        data=data,
+        channels=pd.DataFrame(rows + left_out),
+        sfreq=float(work.raw.info["sfreq"]) if len(times) < 2 else 1 / float(times[1] - times[0]),
+        sfreq_source=source.sfreq,
+        duration=source.samples / source.sfreq,
+        steps=tuple(work.steps),
+        quality=run_quality(rows),
+        losses=tuple(work.losses),
+        regressors=regressors,
+    )
+
+
+def _only_light(raw: BaseRaw, recording: Recording) -> None:
+    kinds = set(raw.get_channel_types())
+    if kinds != {"fnirs_cw_amplitude"} and kinds != {"fnirs_od"}:
+        raise DatasetError(
+            f"holds {', '.join(sorted(kinds))}, not continuous-wave intensity.",
+            where=str(recording.path),
+            remedy="give the raw intensities (SNIRF dataType 1), or exclude the recording",
+        )
+    seconds = raw.n_times / raw.info["sfreq"]
+    if seconds < _MINIMUM_SECONDS:
+        raise DatasetError(
+            f"lasts {seconds:.3g} s, shorter than a haemodynamic response.",
+            where=str(recording.path),
+            remedy="exclude the recording, or fetch the file again",
+        )
+
+
+def _clock(dataset: Dataset, recording: Recording, raw: BaseRaw) -> float:
+    """Time of the first sample, s.
+
+    Sample 0 stands at 0, or at 1/sfreq in files of Homer's making, whose stimulus onsets are on
+    that clock too. A later start (a piece of a longer recording) is BIDS's zero.
+    """
+    import h5py
+
+    with h5py.File(inside(dataset, recording.path), "r") as content:
+        first = float(content["nirs/data1/time"][0])
+        unit = content.get("nirs/metaDataTags/TimeUnit")
+        if unit is not None and np.ravel(unit[()])[0] in (b"ms", "ms"):
+            first /= 1000
+    return first if 0 <= first <= 1.5 / raw.info["sfreq"] else 0.0
+
+
+def _check_light(work: Work) -> None:
+    """Mark channels whose light cannot be right, and neutralise those that cannot be used."""
+    light = work.raw.get_data()
+    is_intensity = "fnirs_cw_amplitude" in work.raw
+    for name, samples, distance in zip(work.raw.ch_names, light, work.distances, strict=True):
+        work.quality[name] = {"distance_m": float(distance)}
+        reason = _fault(samples, is_intensity)
+        if reason:
+            work.mark(name, reason, unusable=True)
+        elif is_intensity:
+            work.quality[name]["intensity_cv"] = float(samples.std() / samples.mean())
+            if (samples == samples.max()).mean() > _SATURATED:
+                work.mark(name, "saturated: over 5 percent of the samples at the maximum")
+    for row, name in enumerate(work.raw.ch_names):
+        if name in work.unusable:
+            work.raw._data[row] = 1.0
+
+
+def _fault(samples: Floats, is_intensity: bool) -> str | None:
+    missing = int((~np.isfinite(samples)).sum())
+    if missing:
+        return f"{missing} samples are NaN or infinite"
+    if np.ptp(samples) == 0:
+        return "flat"
+    if is_intensity and (samples <= 0).any():
+        return f"{int((samples <= 0).sum())} samples have no light (intensity of 0 or less)"
+    return None
+
+
+def _optical_density(work: Work) -> None:
+    from mne.preprocessing.nirs import optical_density
+
+    if "fnirs_od" in work.raw:
+        work.step("optical density", found="in the file")
+        return
+    work.raw = optical_density(work.raw, verbose="ERROR")
+    work.step("optical density")
+
+
+def _scalp_coupling(work: Work) -> None:
+    from mne.preprocessing.nirs import scalp_coupling_index
+
+    sfreq, seconds = work.raw.info["sfreq"], work.raw.times[-1]
+    if sfreq <= 2 * SCI_BAND[1] or seconds < _SCI_SECONDS:
+        why = f"{seconds:.3g} s at {sfreq:.3g} Hz do not show the heart beat"
+        work.step("scalp coupling index", computed=False, reason=why)
+        work.losses.append(
+            Loss("signal", "file", "flagged", 1, f"no scalp coupling index: {why}", work.path)
+        )
+        return
+    index = scalp_coupling_index(
+        work.raw,
+        l_freq=SCI_BAND[0],
+        h_freq=SCI_BAND[1],
+        h_trans_bandwidth=min(0.3, sfreq / 2 - SCI_BAND[1]),
+        verbose="ERROR",
+    )
+    threshold = work.settings.sci_threshold
+    for name, value in zip(work.raw.ch_names, index, strict=True):
+        if name in work.unusable:
+            continue
+        work.quality[name]["sci"] = float(value)
+        if value < threshold:
+            work.mark(name, f"scalp coupling index {value:.2f} below {threshold:g}")
+    work.step("scalp coupling index", band_hz=list(SCI_BAND), threshold=threshold)
+
+
+def _motion(work: Work) -> None:
+    from mne.preprocessing.nirs import temporal_derivative_distribution_repair
+
+    work.raw = temporal_derivative_distribution_repair(work.raw, verbose="ERROR")
+    work.step("temporal derivative distribution repair (TDDR)")
+
+
+def _short_channels(work: Work) -> dict[str, str]:
+    """Regress the nearest good short channel of the same wavelength out of every long one.
+
+    Scholkmann et al. 2014, NeuroImage 85:6, equations 26 and 27, as `short_channel_regression`
+    of mne-nirs 0.7.3 has them; but that takes, for both wavelengths, the short channel that
+    comes first, so that light of 850 nm is corrected by light of 760 nm. And `import mne_nirs`
+    costs 13 s.
+
+    Returns
+    -------
+    dict
+        Channels that are not stored, and why.
+    """
+    names = work.raw.ch_names
+    excluded = {
+        name: f"source-detector distance {1e3 * distance:.3g} mm is not within "
+        f"{1e3 * PLAUSIBLE[0]:g} to {1e3 * PLAUSIBLE[1]:g} mm"
+        for name, distance in zip(names, work.distances, strict=True)
+        if implausible(np.array([distance]))[0]
+    }
+    shorts = [int(row) for row in np.flatnonzero(work.short) if names[row] not in excluded]
+    longs = [int(row) for row in np.flatnonzero(~work.short) if names[row] not in excluded]
+    if not longs:
+        raise DatasetError(
+            "has no channel of 10 to 60 mm: none sees the cortex.",
+            where=work.path,
+            remedy="check the positions of the optodes, or exclude the recording",
+        )
+    usable = [row for row in shorts if names[row] not in work.bad]
+    used = work.settings.short_channels and bool(usable)
+    if used:
+        _regress_nearest(work.raw, longs, usable)
+    elif work.settings.short_channels and shorts:
+        lost = Loss("signal", "channel", "flagged", len(shorts), "all short channels are bad")
+        work.losses.append(lost)
+    work.step(
+        "short-channel regression",
+        package="neuropair",
+        applied=used,
+        short_channels=len(usable) if used else 0,
+        below_m=SHORT,
+    )
+    return excluded | {names[row]: _SHORTS_KEPT if used and row in usable else _SHORTS_LEFT
+                       for row in shorts}  # fmt: skip
+
+
+def _regress_nearest(raw: BaseRaw, longs: list[int], shorts: list[int]) -> None:
+    found = lights(raw)
+    middles = np.array([channel["loc"][:3] for channel in raw.info["chs"]])
+    for row in longs:
+        same = [s for s in shorts if found[s].wavelength == found[row].wavelength]
+        if not same:
+            continue
+        nearest = same[int(np.argmin(np.linalg.norm(middles[same] - middles[row], axis=1)))]
+        scalp = raw._data[nearest] - raw._data[nearest].mean()
+        raw._data[row] -= scalp * ((scalp @ raw._data[row]) / (scalp @ scalp))
+
+
+def _beer_lambert(work: Work, excluded: list[str]) -> None:
+    from mne.preprocessing.nirs import beer_lambert_law
+
+    work.light_names = [name for name in work.raw.ch_names if name not in excluded]
+    work.raw = beer_lambert_law(work.raw.pick(work.light_names), ppf=work.settings.ppf)
+    work.step("modified Beer-Lambert law", ppf=work.settings.ppf)
+
+
+def _band(work: Work, source: Source) -> tuple[Floats, Floats, pd.DataFrame]:
+    """High-pass by regression, low-pass, and samples at the rate asked for.
+
+    The drift terms are regressors, as in the general linear model, and not a filter of 0.01 Hz,
+    whose impulse response is longer (330 s) than many recordings.
+    """
+    from scipy.interpolate import make_interp_spline
+
+    settings, raw = work.settings, work.raw
+    clock = source.start + np.arange(source.samples) / source.sfreq
+    drift = drift_regressors(clock, settings.highpass)
+    everything = np.ones(len(clock), bool)
+    raw._data[:] = regress_out(raw._data.T, drift, everything).T
+    work.step("high-pass as regressors", "nilearn", cutoff_hz=settings.highpass,
+              regressors=drift.shape[1] + 1)  # fmt: skip
+
+    resampled = settings.sfreq is not None and settings.sfreq < source.sfreq * 0.99
+    sfreq = settings.sfreq if resampled and settings.sfreq else source.sfreq
+    lowpass = _lowpass(work, sfreq, resampled)
+    if lowpass is not None:
+        raw.filter(None, lowpass, l_trans_bandwidth="auto", verbose="ERROR")
+        work.step("low-pass", cutoff_hz=lowpass, design="FIR, zero phase, mne's defaults")
+    if not resampled:
+        return clock, raw.get_data(), drift
+    # exact sample times; mne's resampling stretches the recording by up to half a sample
+    times = source.start + np.arange(int((clock[-1] - source.start) * sfreq + 1e-6) + 1) / sfreq
+    values = make_interp_spline(clock, raw.get_data().T, k=3)(times).T
+    work.step("resample", "scipy", sfreq=sfreq, method="cubic spline at the exact times")
+    return times, values, drift_regressors(times, settings.highpass)
+
+
+def _lowpass(work: Work, sfreq: float, resampled: bool) -> float | None:
+    limit = 0.45 * sfreq
+    wanted = work.settings.lowpass
+    if wanted is not None and wanted <= limit:
+        return wanted
+    if wanted is None and not resampled:
+        return None
+    if wanted is not None:
+        reason = f"lowpass {wanted:g} Hz lowered to {limit:.3g} Hz: the rate is {sfreq:g} Hz"
+        work.losses.append(Loss("signal", "file", "flagged", 1, reason, work.path))
+    return limit
