@@ -1,0 +1,247 @@
+"""Releases: one version of every table, named by one row that is written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+import neuropair
+from neuropair.pipeline.corpus.checks import Known, check_tables, without_shared
+from neuropair.pipeline.corpus.description import write_description
+from neuropair.pipeline.corpus.digest import rows_digest
+from neuropair.pipeline.corpus.group import to_json
+from neuropair.pipeline.corpus.recording import refuse_newer
+from neuropair.pipeline.corpus.store import CorpusStore
+from neuropair.pipeline.corpus.tables import (
+    ConflictError,
+    append_row,
+    contents_of,
+    log_of,
+    open_table,
+    read_table,
+    replace_study,
+    study_table,
+)
+from neuropair.schemas import layout
+from neuropair.schemas.errors import CorpusError, StorageError
+from neuropair.schemas.tables import TABLES, conform
+
+_ATTEMPTS = 8
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of a corpus.
+
+    Parameters
+    ----------
+    id : str
+        12 hex digits.
+    sequence : int
+        1 for the first.
+    tables : Mapping
+        Table -> version, rows, digest of each study's rows, files and log files.
+    log_version : int
+        Version of table ``releases`` that it was read from.
+    """
+
+    id: str
+    sequence: int
+    tables: Mapping[str, Any]
+    log_version: int
+
+
+def newest_release(store: CorpusStore) -> Release | None:
+    """Read the newest release; None for a corpus without one.
+
+    Raises
+    ------
+    CorpusError
+        If a newer neuropair wrote it.
+    """
+    delta = open_table(store, layout.RELEASES_TABLE)
+    if delta is None:
+        return None
+    version = int(delta.version())
+    columns = ["release", "sequence", "format", "manifest"]
+    rows = read_table(store, layout.RELEASES_TABLE, version, columns).to_pylist()
+    if not rows:
+        return None
+    newest = max(rows, key=lambda row: row["sequence"])
+    refuse_newer(newest["format"], store.where("tables/releases"))
+    tables = json.loads(newest["manifest"])["tables"]
+    return Release(newest["release"], newest["sequence"], tables, version)
+
+
+def publish(store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Replace a study's rows in every table, and release the whole.
+
+    Nothing is visible before the release row is there, and that is one atomic commit. Whoever is
+    killed before leaves table versions that no release names; the next writer sets them aside.
+    Two writers at once do not see each other's unfinished rows: every commit is refused if
+    another came in between, and the slower one starts again from the newest release.
+
+    Parameters
+    ----------
+    store : CorpusStore
+    study : str
+        Name of the study.
+    tables : Mapping
+        Table -> rows, less ``study``. A table that is not given has no rows.
+
+    Returns
+    -------
+    str
+        Id of the release; that of the newest one if no row differs from it.
+
+    Raises
+    ------
+    CorpusError
+        If the rows contradict themselves, or another study of the corpus.
+    StorageError
+        If the store refuses. The release before stays as it is.
+    """
+    unknown = sorted(set(tables) - set(TABLES))
+    if unknown:
+        raise CorpusError(
+            f"there are no tables {unknown}.",
+            where=store.url,
+            remedy=f"the tables are {', '.join(TABLES)}",
+        )
+    rows = {name: study_table(tables.get(name, pd.DataFrame()), name, study) for name in TABLES}
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _publish_once(store, study, rows)
+        except ConflictError:
+            # different processes wait for different times, else they meet again
+            time.sleep(0.1 * (2**attempt) * (1 + os.getpid() % 97 / 97))
+    raise StorageError(
+        f"other writers were faster {_ATTEMPTS} times in a row.",
+        where=store.url,
+        remedy="run again when fewer ingests write to this corpus",
+    )
+
+
+def _publish_once(store: CorpusStore, study: str, rows: Mapping[str, pa.Table]) -> str:
+    newest = newest_release(store)
+    known = _known(store, study, newest)
+    own = without_shared(rows, known)
+    check_tables(store, own, known)
+    digests = {name: rows_digest(table) for name, table in own.items()}
+    studies = {name: _studies(newest, name) | {study: digests[name]} for name in TABLES}
+    if newest and all(studies[name] == _studies(newest, name) for name in TABLES):
+        return newest.id
+    written = {
+        name: _write_table(store, study, name, own[name], digests[name], newest) for name in TABLES
+    }
+    write_description(store, _frame(store, "datasets", written["datasets"], None))
+    manifest = {"format": layout.FORMAT, "tables": written}
+    release = _release_id(newest, studies)
+    row = {
+        "release": release,
+        "sequence": newest.sequence + 1 if newest else 1,
+        "parent": newest.id if newest else None,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "study": study,
+        "neuropair_version": neuropair.__version__,
+        "format": layout.FORMAT,
+        "manifest": to_json(manifest),
+        "summary": to_json(_summary(store, written)),
+    }
+    base = newest.log_version if newest else None
+    append_row(store, layout.RELEASES_TABLE, conform([row], layout.RELEASES_TABLE), base)
+    return release
+
+
+def _release_id(newest: Release | None, studies: Mapping[str, Mapping[str, str]]) -> str:
+    """Digest the parent and the rows: file names and versions of Delta are different every time."""
+    parent = newest.id if newest else None
+    content = {"format": layout.FORMAT, "parent": parent, "tables": studies}
+    return hashlib.sha256(to_json(content).encode()).hexdigest()[:_DIGITS]
+
+
+def _studies(newest: Release | None, table: str) -> dict[str, str]:
+    entry = newest.tables.get(table) if newest else None
+    return dict(entry["studies"]) if entry else {}
+
+
+def _known(store: CorpusStore, study: str, newest: Release | None) -> Known:
+    tables = newest.tables if newest else {}
+    names = ["study", "recording", "status", "digest", "person", "modality", "split", "n_windows"]
+    recordings = _frame(store, "recordings", tables.get("recordings"), names)
+    pairs = _frame(store, "pairs", tables.get("pairs"), ["study", "recording_a", "recording_b"])
+    is_own = recordings["study"] == study
+    return Known(
+        others=recordings[~is_own].reset_index(drop=True),
+        before=recordings[is_own].reset_index(drop=True),
+        pairs_of_others=pairs[pairs["study"] != study].drop_duplicates(),
+    )
+
+
+def _frame(
+    store: CorpusStore, table: str, entry: Mapping[str, Any] | None, columns: list[str] | None
+) -> pd.DataFrame:
+    columns = columns or TABLES[table].names
+    if entry is None:
+        return pd.DataFrame(TABLES[table].empty_table().select(columns).to_pandas())
+    return pd.DataFrame(read_table(store, table, entry["version"], columns).to_pandas())
+
+
+def _write_table(
+    store: CorpusStore,
+    study: str,
+    name: str,
+    rows: pa.Table,
+    digest: str,
+    newest: Release | None,
+) -> dict[str, Any]:
+    entry = newest.tables.get(name) if newest else None
+    if entry is not None and entry["studies"].get(study) == digest:
+        return dict(entry)
+    version = replace_study(store, name, study, rows, entry["version"] if entry else None)
+    files = {file["path"]: file for file in entry["files"]} if entry else {}
+    logs = {file["path"]: file for file in entry["log"]} if entry else {}
+    paths, n_rows = contents_of(store, name, version)
+    return {
+        "version": version,
+        "rows": n_rows,
+        "studies": _studies(newest, name) | {study: digest},
+        "files": [files.get(path) or _described(store, path) for path in paths],
+        "log": [logs.get(path) or _described(store, path) for path in log_of(store, name, version)],
+    }
+
+
+def _described(store: CorpusStore, path: str) -> dict[str, Any]:
+    content = store.read(path)
+    return {
+        "path": path,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def _summary(store: CorpusStore, written: Mapping[str, Any]) -> dict[str, Any]:
+    def counts(table: str, columns: list[str]) -> list[dict[str, Any]]:
+        rows = read_table(store, table, written[table]["version"], columns)
+        grouped = rows.group_by(columns).aggregate([([], "count_all")])
+        return list(grouped.to_pylist())
+
+    pairs: dict[str, dict[str, int]] = {}
+    for row in counts("pairs", ["tier", "split"]):
+        pairs.setdefault(row["tier"], {})[row["split"]] = row["count_all"]
+    return {
+        "rows": {name: entry["rows"] for name, entry in written.items()},
+        "pairs": pairs,
+        "abstentions": {row["tier"]: row["count_all"] for row in counts("abstentions", ["tier"])},
+        "recordings": {row["status"]: row["count_all"] for row in counts("recordings", ["status"])},
+    }

@@ -1,0 +1,156 @@
+"""Where a corpus lies: a local folder or an object store, with the same few verbs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from neuropair.pipeline.corpus.errors import storage_errors
+from neuropair.pipeline.corpus.local import LocalFolder
+from neuropair.pipeline.corpus.remote import RemoteFolder, allows_http
+from neuropair.schemas import layout
+from neuropair.schemas.errors import CorpusError
+
+
+class Folder(Protocol):
+    """What a place for a corpus can do. Paths are relative to the corpus root."""
+
+    def read(self, path: str) -> bytes: ...  # noqa: D102  the classes say what it does
+    def write(self, path: str, content: bytes) -> None: ...  # noqa: D102
+    def exists(self, path: str) -> bool: ...  # noqa: D102
+    def list(self, prefix: str) -> list[tuple[str, int]]: ...  # noqa: D102
+    def delete(self, prefix: str) -> None: ...  # noqa: D102
+    def publish(self, folder: Path, path: str, last: str) -> None: ...  # noqa: D102
+    def staging(self) -> AbstractContextManager[Path]: ...  # noqa: D102
+    def remove_leftovers(self) -> None: ...  # noqa: D102
+
+
+class CorpusStore:
+    """The files of a corpus.
+
+    Parameters
+    ----------
+    url : str or Path
+        A local folder, ``file://``, or a URL of an object store (``s3://bucket/prefix``).
+        Credentials, region and endpoint of S3 come from the environment (``AWS_…``); an
+        endpoint may be plain http.
+
+    Examples
+    --------
+    >>> CorpusStore("demo/corpus").table_uri("pairs").endswith("demo/corpus/tables/pairs")
+    True
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self.url = str(url).rstrip("/") or "/"
+        self.root = _local_path(self.url)
+        with storage_errors(self.url):
+            self._folder: Folder = (
+                RemoteFolder(self.url) if self.root is None else LocalFolder(self.root)
+            )
+        self._is_swept = False
+        self._sweeping = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[CorpusStore], tuple[str]]:
+        """Cross to a worker as the URL."""
+        return CorpusStore, (self.url,)
+
+    def __repr__(self) -> str:
+        return f"CorpusStore({self.url!r})"
+
+    def where(self, path: str) -> str:
+        """Name a file of the corpus for a message."""
+        return f"{self.url}/{path}"
+
+    def read(self, path: str) -> bytes:
+        """Read one file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it is not there.
+        StorageError
+        """
+        try:
+            with storage_errors(self.where(path)):
+                return self._folder.read(_safe(path))
+        except Exception as error:
+            cause = error.__cause__
+            if isinstance(cause, FileNotFoundError | NotADirectoryError):
+                raise FileNotFoundError(self.where(path)) from None
+            raise
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write one file, whole or not at all."""
+        with storage_errors(self.where(path)):
+            self._folder.write(_safe(path), content)
+
+    def exists(self, path: str) -> bool:
+        """Whether a file is there."""
+        with storage_errors(self.where(path)):
+            return self._folder.exists(_safe(path))
+
+    def list(self, prefix: str) -> list[tuple[str, int]]:
+        """Path and size in bytes of every file below a folder, sorted by path."""
+        with storage_errors(self.where(prefix)):
+            return self._folder.list(_safe(prefix))
+
+    def delete(self, prefix: str) -> None:
+        """Delete a folder and all below it."""
+        with storage_errors(self.where(prefix)):
+            self._folder.delete(_safe(prefix))
+
+    def publish_folder(self, folder: Path, path: str, last: str) -> None:
+        """Make a folder from `staging` visible as `path`; `last` is the file that makes it whole.
+
+        On a local file system in one step; in an object store `last` is uploaded last.
+        """
+        with storage_errors(self.where(path)):
+            self._folder.publish(folder, _safe(path), last)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Make a local folder to write in, on the corpus's own file system where it is local.
+
+        The first call of a store removes what killed writers left.
+        """
+        with storage_errors(self.where(layout.STAGING_FOLDER)):
+            with self._sweeping:
+                if not self._is_swept:
+                    self._folder.remove_leftovers()
+                    self._is_swept = True
+            with self._folder.staging() as folder:
+                yield folder
+
+    def table_uri(self, table: str) -> str:
+        """Address of a Delta table, as ``deltalake`` takes it."""
+        place = self.url if self.root is None else str(self.root.absolute())
+        return f"{place}/{layout.table_folder(table)}"
+
+    @property
+    def storage_options(self) -> dict[str, str] | None:
+        """What ``deltalake`` has to know beside the environment."""
+        return {"allow_http": "true"} if self.root is None and allows_http() else None
+
+
+def _local_path(url: str) -> Path | None:
+    parts = urlparse(url)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return None if "://" in url else Path(url)
+
+
+def _safe(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise CorpusError(
+            f"the path {path!r} leaves the corpus.",
+            where=path,
+            remedy="rename the dataset or recording that it comes from",
+        )
+    return pure.as_posix()
