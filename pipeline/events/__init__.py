@@ -1,0 +1,7 @@
+"""A dataset's own tables become canonical events, by its recipe."""
+
+from neuropair.pipeline.events.dataset import COLUMNS, check_concepts, read_dataset_events
+from neuropair.pipeline.events.hed import check_hed
+from neuropair.pipeline.events.persons import person_id
+
+__all__ = ["COLUMNS", "check_concepts", "check_hed", "person_id", "read_dataset_events"]

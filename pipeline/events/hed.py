@@ -1,0 +1,48 @@
+"""Check HED strings offline, with the schemas that the hedtools wheel carries."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from neuropair.schemas.errors import RecipeError
+from neuropair.schemas.recipe import Recipe
+
+HED_VERSION = "8.4.0"
+"""Version of the HED schema that recipes are written in."""
+
+
+def check_hed(recipe: Recipe) -> None:
+    """Validate the HED strings of a recipe's rules.
+
+    The schema is loaded from its file in the wheel: loading it by version would copy it to the
+    home folder, and could ask the network.
+
+    Raises
+    ------
+    RecipeError
+        Naming the first rule whose string is not valid HED, and what is wrong with it.
+    """
+    from hed import HedString, load_schema
+
+    schema = None
+    for entry_number, entry in enumerate(recipe.events):
+        for rule_number, rule in enumerate(entry.rules):
+            if rule.hed is None:
+                continue
+            schema = schema or load_schema(str(_schema_file()))
+            issues = HedString(rule.hed, schema).validate(allow_placeholders=False)
+            if issues:
+                first = issues[0]
+                raise RecipeError(
+                    f"{rule.hed!r} is not valid HED {HED_VERSION}: "
+                    f"{first.get('message', first.get('code'))}".rstrip(".")
+                    + ".",
+                    where=f"recipe {recipe.recipe}, "
+                    f"key events.{entry_number}.rules.{rule_number}.hed",
+                    remedy="see https://www.hedtags.org/hed-schema-browser",
+                )
+
+
+def _schema_file() -> Path:
+    return Path(str(files("hed.schema"))) / "schema_data" / f"HED{HED_VERSION}.xml"
