@@ -1,0 +1,149 @@
+"""What each command does. Every import of work stands in the function that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from neuropair.flows import console
+from neuropair.schemas.errors import ExitCode, RecipeError
+
+
+def plan(options: argparse.Namespace) -> ExitCode:
+    """Say what an ingest would read or pull, and what is missing."""
+    from neuropair.flows.loading import load_study
+    from neuropair.pipeline.plan import plan_study
+
+    loaded = load_study(options.study, _sources(options.source))
+    planned = plan_study(loaded.study, loaded.sources, loaded.base)
+    if options.json:
+        _print_json(planned.to_dict())
+    else:
+        from neuropair.flows.render import plan_table
+
+        console.show(plan_table(planned))
+    return ExitCode.OK
+
+
+def ingest(options: argparse.Namespace) -> ExitCode:
+    """Take a study to a release."""
+    if options.dry_run:
+        return plan(options)
+    summary = run_ingest(
+        options.study,
+        options.corpus,
+        sources=_sources(options.source),
+        workers=options.workers,
+        cluster=options.cluster,
+        cache=None if options.cache is None else str(options.cache),
+        quiet=options.json,
+    )
+    if options.json:
+        _print_json(summary.to_dict())
+    else:
+        from neuropair.flows.render import summary_tables
+
+        for table in summary_tables(summary):
+            console.show(table)
+    return ExitCode.INCOMPLETE if summary.failures else ExitCode.OK
+
+
+def run_ingest(study: str, corpus: str, **parameters: Any) -> Any:
+    """Run the ingest flow with Prefect's settings for a run that no server was set up for."""
+    # 23 to 26 s were measured for the first start of the temporary server, 20 s are its limit
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    # progress is shown by neuropair; Prefect's own log repeats it, line by line
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    from neuropair.flows.ingest import ingest as flow
+
+    return flow(study, corpus, **parameters)
+
+
+def query(options: argparse.Namespace) -> ExitCode:
+    """Print, or write, the rows of a SELECT."""
+    from neuropair.catalog import Corpus
+    from neuropair.flows.render import write_rows
+
+    rows = Corpus.open(options.corpus, release=options.release).sql(options.select)
+    write_rows(rows, options.style, options.output)
+    return ExitCode.OK
+
+
+def show(options: argparse.Namespace) -> ExitCode:
+    """Show a corpus, or one pair."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.show import describe, show_pair
+
+    corpus = Corpus.open(options.corpus, release=options.release)
+    if options.pair is not None:
+        shown = show_pair(corpus, options.pair, options.output)
+    else:
+        shown = describe(corpus)
+    if options.json:
+        _print_json(shown.to_dict())
+    else:
+        console.show(shown)
+    return ExitCode.OK
+
+
+def verify(options: argparse.Namespace) -> ExitCode:
+    """Check every byte and every table."""
+    from neuropair.catalog.verify import verify as check
+
+    report = check(options.corpus)
+    if options.json:
+        _print_json(report.to_dict())
+    else:
+        console.show(report)
+    return ExitCode.DAMAGED if report.damages else ExitCode.OK
+
+
+def recipes(options: argparse.Namespace) -> ExitCode:
+    """List what ships."""
+    from neuropair.flows.render import shipped, shipped_table
+
+    if options.json:
+        _print_json(shipped())
+    else:
+        console.show(shipped_table())
+    return ExitCode.OK
+
+
+def simulate(options: argparse.Namespace) -> ExitCode:
+    """Write a simulated dataset."""
+    from neuropair.pipeline.simulate import simulate as write
+
+    write(options.folder, subjects=options.subjects, seconds=options.seconds, seed=options.seed)
+    console.say(f"wrote {options.folder}, and the truth in {options.folder.parent / 'truth'}")
+    return ExitCode.OK
+
+
+def demo(options: argparse.Namespace) -> ExitCode:
+    """Simulate, ingest, judge, stream."""
+    from neuropair.flows.demo import run
+
+    return run(options.folder, options.workers)
+
+
+def _sources(pairs: list[str]) -> dict[str, str]:
+    sources: dict[str, str] = {}
+    for pair in pairs:
+        dataset, sign, url = pair.partition("=")
+        if not (dataset and sign and url):
+            raise RecipeError(
+                f"{pair!r} is not ID=URL.",
+                where="--source",
+                remedy="write --source DATASET=FOLDER_OR_URL",
+            )
+        sources[dataset] = url
+    return sources
+
+
+def _print_json(content: object) -> None:
+    json.dump(content, sys.stdout, indent=2, default=str)
+    sys.stdout.write("\n")

@@ -1,0 +1,86 @@
+"""After the recordings: splits, pairs, and a release that names them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from neuropair.catalog.splits import assign_splits
+from neuropair.flows.jobs import Outcome
+from neuropair.flows.loading import LoadedStudy
+from neuropair.flows.prepare import Prepared
+from neuropair.flows.summary import Summary
+from neuropair.pipeline.align import align_study
+from neuropair.pipeline.corpus import (
+    CorpusStore,
+    RecordingRows,
+    combine,
+    failed_rows,
+    loss_rows,
+    publish,
+)
+from neuropair.pipeline.types import Failure
+from neuropair.schemas.errors import DatasetError
+
+
+def pair_and_publish(
+    loaded: LoadedStudy, corpus: str, prepared: Sequence[Prepared], outcomes: Sequence[Outcome]
+) -> Summary:
+    """Assign splits, pair recordings, and publish a release.
+
+    Parameters
+    ----------
+    loaded : LoadedStudy
+    corpus : str
+        URL of the corpus.
+    prepared : sequence of Prepared
+        The study's datasets.
+    outcomes : sequence of Outcome
+        What became of every recording.
+
+    Raises
+    ------
+    CorpusError, StorageError
+        If the corpus cannot take the tables; the release before stays the newest.
+    """
+    store = CorpusStore(corpus)
+    tables = combine(
+        [
+            *(outcome.rows(store) for outcome in outcomes),
+            *(_failed(failure, who) for one in prepared for failure, who in one.failures),
+        ]
+    )
+    splits = assign_splits(tables["recordings"], tables["windows"], loaded.study.splits)
+    by_recording = splits[splits["kind"] == "recording"].set_index("key")["split"]
+    recordings = tables["recordings"].assign(
+        split=tables["recordings"]["recording"].map(by_recording)
+    )
+    aligned = align_study(loaded.study, recordings, tables["events"], tables["windows"])
+    dataset_losses = [loss_rows(one.losses, one.row["dataset"], None) for one in prepared]
+    all_tables = {
+        **tables,
+        "recordings": recordings,
+        "datasets": _datasets(prepared, recordings),
+        "splits": splits,
+        "pairs": aligned.pairs,
+        "abstentions": aligned.abstentions,
+        "losses": pd.concat([*dataset_losses, tables["losses"], aligned.losses]),
+    }
+    release = publish(store, loaded.study.study, all_tables)
+    return Summary.of(corpus, release, all_tables, outcomes)
+
+
+def _failed(failure: Failure, person: str) -> RecordingRows:
+    where = failure.recording.path.as_posix()
+    error = DatasetError(failure.reason, where=where, remedy=failure.remedy)
+    return failed_rows(failure.recording, error, person=person)
+
+
+def _datasets(prepared: Sequence[Prepared], recordings: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for one in prepared:
+        own = recordings[recordings["dataset"] == one.row["dataset"]]
+        failed = int((own["status"] == "failed").sum())
+        rows.append({**one.row, "n_recordings": len(own), "n_failed": failed})
+    return pd.DataFrame(rows)
