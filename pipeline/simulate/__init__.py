@@ -2,6 +2,14 @@
 
 from neuropair.pipeline.simulate.dataset import simulate
 from neuropair.pipeline.simulate.events import SimulatedEvents, simulate_events
+from neuropair.pipeline.simulate.score import score_pairs, true_amplitudes
 from neuropair.pipeline.simulate.settings import SimulationSettings
 
-__all__ = ["SimulatedEvents", "SimulationSettings", "simulate", "simulate_events"]
+__all__ = [
+    "SimulatedEvents",
+    "SimulationSettings",
+    "score_pairs",
+    "simulate",
+    "simulate_events",
+    "true_amplitudes",
+]

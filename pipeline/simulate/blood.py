@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import signal as scipy_signal
+
 from neuropair.pipeline.simulate.electric import sources
 from neuropair.pipeline.simulate.noise import coloured
 from neuropair.pipeline.simulate.plan import Run
 from neuropair.pipeline.simulate.regions import REGIONS, RESPONSE_SECONDS, response_shapes
 from neuropair.pipeline.simulate.rng import generator
-from numpy.typing import NDArray
-from scipy import signal as scipy_signal
 
 Array = NDArray[np.float64]
 

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
 from neuropair.pipeline.simulate.blood import physiology, states
 from neuropair.pipeline.simulate.noise import coloured
 from neuropair.pipeline.simulate.plan import TASKS, Run
 from neuropair.pipeline.simulate.regions import HEAD_CENTRE, nominal_dipoles, person_dipoles
 from neuropair.pipeline.simulate.rng import generator
 from neuropair.pipeline.simulate.settings import SimulationSettings
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def fmri(run: Run, settings: SimulationSettings, trials: pd.DataFrame) -> Bold:
     # blood spreads over about a voxel beyond the source
     weight = np.exp(-0.5 * (distance / 0.012) ** 2)[mask]
     seen = states(run, settings.seed, trials, TASKS[run.task].seconds(settings) + TR)
-    volumes = np.arange(run.n_samples) * TR
+    volumes: Array = np.arange(run.n_samples) * TR
     motion = _motion(rng, run.n_samples)
     noise = _noise(rng, mask, volumes, motion)
     height = np.nonzero(mask)[2]

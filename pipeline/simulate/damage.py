@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
 from neuropair.pipeline.simulate.plan import TASKS, Run
 from neuropair.pipeline.simulate.rng import generator
 from neuropair.pipeline.simulate.settings import SimulationSettings
 from neuropair.schemas.kinds import Modality
-from numpy.typing import NDArray
 
 CODES = {
     "face": 11,
@@ -44,7 +45,7 @@ def table_of(
     """
     rng = generator(settings.seed, "table", run.sitting, run.modality)
     triggers = truth["onset"].to_numpy() + rng.normal(0, settings.trigger_jitter, len(truth))
-    if run.modality is Modality.MEG:
+    if run.modality is Modality.MEG and TASKS[run.task].shows_pictures:
         triggers -= settings.projector_delay
     kept = np.ones(len(truth), dtype=bool)
     strangers = pd.DataFrame({"onset": np.empty(0), "trial_type": np.empty(0, dtype=str)})

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
 from neuropair import __version__
 from neuropair.pipeline.simulate import bold
 from neuropair.pipeline.simulate.damage import CODES
@@ -15,7 +17,6 @@ from neuropair.pipeline.simulate.plan import Run
 from neuropair.pipeline.simulate.regions import REGIONS
 from neuropair.pipeline.simulate.rng import generator
 from neuropair.pipeline.simulate.settings import SimulationSettings
-from numpy.typing import NDArray
 
 NAME = "neuropair simulated dataset"
 _MADE_BY = {

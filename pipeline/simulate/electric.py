@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
 from neuropair.pipeline.simulate.events import AMPLITUDE_COLUMNS
 from neuropair.pipeline.simulate.heads import N_BACKGROUND, LeadField, eeg_info
 from neuropair.pipeline.simulate.noise import coloured
 from neuropair.pipeline.simulate.plan import Run
 from neuropair.pipeline.simulate.regions import REGIONS, RESPONSE_SECONDS, response_shapes
 from neuropair.pipeline.simulate.rng import generator
-from numpy.typing import NDArray
 
 MOMENT = 20e-9
 """Am of a response of amplitude 1: gives 3 to 6 uV and 40 to 230 fT."""
@@ -98,7 +99,7 @@ def meg(run: Run, seed: int, trials: pd.DataFrame, field: LeadField) -> Array:
     # 3 fT/sqrt(Hz) up to 100 Hz
     signal += 30e-15 * coloured(rng, signal.shape, run.sfreq, exponent=0.0)
     far = coloured(rng, (3, run.n_samples), run.sfreq, exponent=2.0, corner=0.05)
-    return signal + 150e-15 * rng.standard_normal((len(signal), 3)) @ far
+    return np.asarray(signal + 150e-15 * rng.standard_normal((len(signal), 3)) @ far)
 
 
 def _places() -> Array:

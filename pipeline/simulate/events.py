@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
 from neuropair.pipeline.simulate.damage import table_of
 from neuropair.pipeline.simulate.latent import amplitudes
 from neuropair.pipeline.simulate.plan import LEAD_IN, LEAD_OUT, TASKS, Run, pool_of, runs
@@ -13,7 +17,6 @@ from neuropair.pipeline.simulate.regions import REGIONS
 from neuropair.pipeline.simulate.rng import generator
 from neuropair.pipeline.simulate.settings import SimulationSettings
 from neuropair.schemas.kinds import Modality
-from numpy.typing import NDArray
 
 CONCEPTS = {
     "face": "perception/visual/face",
@@ -93,9 +96,11 @@ def _trials(run: Run, settings: SimulationSettings) -> pd.DataFrame:
     rng = generator(settings.seed, "trials", run.sitting)
     conditions, stimuli, files = _order(run, settings, rng)
     count = len(conditions)
-    repetitions = pd.Series(stimuli).groupby(stimuli).cumcount().to_numpy()
-    if not task.shows_pictures:
-        repetitions = np.zeros(count, dtype=np.int64)
+    seen: Counter[str] = Counter()
+    repetitions = np.zeros(count, dtype=np.int64)
+    for index, stimulus in enumerate(stimuli):
+        repetitions[index] = seen[stimulus] if stimulus else 0
+        seen[stimulus] += 1
     levels = amplitudes(
         settings.seed,
         run.sitting,
@@ -167,7 +172,7 @@ def _onsets(
 
 def _as_recorded(trials: pd.DataFrame, run: Run) -> pd.DataFrame:
     onset = (1 + run.clock.drift) * (trials["onset_sitting"].to_numpy() - run.clock.start)
-    identity = {
+    identity: dict[str, Any] = {
         "recording": run.recording,
         "person": run.person,
         "session": run.session,

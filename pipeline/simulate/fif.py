@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from neuropair.pipeline.simulate.heads import meg_info
 from numpy.typing import NDArray
+
+from neuropair.pipeline.simulate.heads import meg_info
 
 BIT = 1e-15
 """T a bit: +-33 pT, and rounding noise of 0.3 fT."""

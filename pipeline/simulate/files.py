@@ -48,9 +48,9 @@ def write_nifti(
     image = nib.Nifti1Image(np.round(data).astype("<i2"), affine)  # type: ignore[no-untyped-call]
     image.set_qform(affine, code=1 if tr else 4)  # type: ignore[no-untyped-call]
     image.set_sform(affine, code=1 if tr else 4)  # type: ignore[no-untyped-call]
-    image.header.set_xyzt_units("mm", "sec")
+    image.header["xyzt_units"] = 2 + 8  # mm, s
     if tr:
-        image.header.set_zooms((*image.header.get_zooms()[:3], tr))
+        image.header["pixdim"][4] = tr
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))
 

@@ -6,6 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from neuropair.pipeline.simulate.regions import (
     HEAD_CENTRE,
     HEAD_RADIUS,
@@ -13,7 +15,6 @@ from neuropair.pipeline.simulate.regions import (
     person_dipoles,
 )
 from neuropair.pipeline.simulate.rng import generator
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import mne

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
 from neuropair.pipeline.simulate.regions import REGIONS, response_levels
 from neuropair.pipeline.simulate.rng import generator
-from numpy.typing import NDArray
 
 DIMENSIONS = 8
 _STIMULUS_SD = 0.25

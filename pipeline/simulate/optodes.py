@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
 from neuropair.pipeline.simulate.blood import physiology, states
 from neuropair.pipeline.simulate.noise import coloured
 from neuropair.pipeline.simulate.plan import TASKS, Run
@@ -18,7 +20,6 @@ from neuropair.pipeline.simulate.regions import (
 )
 from neuropair.pipeline.simulate.rng import generator
 from neuropair.pipeline.simulate.settings import SimulationSettings
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
@@ -57,15 +58,14 @@ class Probe(NamedTuple):
     def distances(self) -> Array:
         """Source to detector, m."""
         pairs = np.array(self.channels)
-        return np.linalg.norm(
-            self.sources[pairs[:, 0]] - self.detectors[pairs[:, 1]], axis=1
-        )  # fmt: skip
+        between = self.sources[pairs[:, 0]] - self.detectors[pairs[:, 1]]
+        return np.asarray(np.linalg.norm(between, axis=1))
 
     @property
     def midpoints(self) -> Array:
         """Middle of each channel, m."""
         pairs = np.array(self.channels)
-        return (self.sources[pairs[:, 0]] + self.detectors[pairs[:, 1]]) / 2
+        return np.asarray((self.sources[pairs[:, 0]] + self.detectors[pairs[:, 1]]) / 2)
 
 
 def probe() -> Probe:
@@ -96,7 +96,8 @@ def _on_scalp(start: Array, towards: Array, chord: float) -> Array:
     tangent = towards - radial * (towards @ radial)
     tangent /= np.linalg.norm(tangent)
     angle = 2 * np.arcsin(chord / 2 / HEAD_RADIUS)
-    return HEAD_CENTRE + HEAD_RADIUS * (np.cos(angle) * radial + np.sin(angle) * tangent)
+    arc = np.cos(angle) * radial + np.sin(angle) * tangent
+    return np.asarray(HEAD_CENTRE + HEAD_RADIUS * arc)
 
 
 def sensitivity(seed: int, person: str) -> Array:
@@ -108,7 +109,7 @@ def sensitivity(seed: int, person: str) -> Array:
     distance = np.linalg.norm(layout.midpoints[:, np.newaxis] - scalp, axis=2)
     weight = np.exp(-0.5 * (distance / 0.020) ** 2) * np.where(deep, 0.4, 1.0)
     weight[layout.short] = 0.0  # light that travels 8 mm does not reach the cortex
-    return weight
+    return np.asarray(weight)
 
 
 def haemoglobin(
@@ -141,7 +142,7 @@ def intensity(oxy: Array, deoxy: Array) -> Array:
     """
     centimetres = 100 * probe().distances[:, np.newaxis] * PATHLENGTH_FACTOR
     absorbed = np.einsum("wh,hct->wct", EXTINCTION, np.array([oxy, deoxy]))
-    return np.exp(-np.log(10) * absorbed * centimetres)
+    return np.asarray(np.exp(-np.log(10) * absorbed * centimetres))
 
 
 def fnirs(run: Run, settings: SimulationSettings, trials: pd.DataFrame) -> Array:

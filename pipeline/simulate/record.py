@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from neuropair.pipeline.simulate import bold, electric, optodes, sidecars
 from neuropair.pipeline.simulate.brainvision import write_brainvision
 from neuropair.pipeline.simulate.dataset_files import signal_name, started

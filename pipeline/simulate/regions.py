@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from neuropair.pipeline.simulate.rng import generator
 from numpy.typing import NDArray
+
+from neuropair.pipeline.simulate.rng import generator
 
 HEAD_CENTRE = np.array([0.0, 0.0, 0.04014873])
 """m, head frame: where the sphere of MNE's template montages lies in it."""

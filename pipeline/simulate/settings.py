@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from neuropair.schemas.base import Strict
 from neuropair.schemas.kinds import Modality
-from pydantic import Field
 
 
 class SimulationSettings(Strict):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from neuropair.pipeline.simulate import bold as fmri
 from neuropair.pipeline.simulate.electric import LINE_FREQUENCY, bad_electrode
 from neuropair.pipeline.simulate.fif import TRIGGER_CHANNEL

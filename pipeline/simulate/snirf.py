@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from neuropair.pipeline.simulate.optodes import WAVELENGTHS, Probe
 from numpy.typing import NDArray
+
+from neuropair.pipeline.simulate.optodes import WAVELENGTHS, Probe
 
 if TYPE_CHECKING:
     import h5py
@@ -78,8 +79,8 @@ def write_snirf(
                 _write(file, f"nirs/data1/measurementList{number + 1}/{name}", np.int32(field))
             _write(file, f"nirs/data1/measurementList{number + 1}/dataUnit", "V")
         _write_probe(file, probe)
-        for number, (name, rows) in enumerate(markers.groupby("trial_type", sort=True), 1):
-            _write(file, f"nirs/stim{number}/name", str(name))
+        for number, (kind, rows) in enumerate(markers.groupby("trial_type", sort=True), 1):
+            _write(file, f"nirs/stim{number}/name", str(kind))
             values = rows[["onset", "duration", "value"]].to_numpy(dtype=np.float64)
             _write(file, f"nirs/stim{number}/data", values)
 

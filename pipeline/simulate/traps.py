@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+
 from neuropair.pipeline.simulate.dataset_files import signal_name
 from neuropair.pipeline.simulate.electric import bad_electrode
 from neuropair.pipeline.simulate.events import SimulatedEvents

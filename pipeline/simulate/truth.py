@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+
 from neuropair.pipeline.simulate.events import SimulatedEvents
 from neuropair.pipeline.simulate.files import write_json, write_table
 from neuropair.pipeline.simulate.plan import DUPLICATE_SUBJECT, SFREQ
