@@ -1,0 +1,1 @@
+"""Pairs of windows, each with the evidence for it."""

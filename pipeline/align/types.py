@@ -1,0 +1,136 @@
+"""What the matchers take and give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from neuropair.pipeline.align.clock import Clock
+from neuropair.pipeline.align.reasons import Abstention
+from neuropair.schemas.study import Pairing
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+SLIDING = "sliding"
+"""Kind and concept of windows that no event marks."""
+
+
+class RecordingPair(NamedTuple):
+    """Rows of `SideTable.recordings` of side a and of side b."""
+
+    a: int
+    b: int
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """One side of a pairing.
+
+    Parameters
+    ----------
+    recordings : pandas.DataFrame
+        The recordings that the side selects, by id; rows count from 0.
+    items : pandas.DataFrame
+        Their windows with what is known of the events, by recording and window. ``rec`` is the
+        row in `recordings`, ``chosen`` whether the side's concepts select the event.
+    soa : ndarray, shape (n_recordings,)
+        Median interval between events, s; NaN where unknown.
+    """
+
+    recordings: pd.DataFrame
+    items: pd.DataFrame
+    soa: Floats
+
+    def rows(self, rec: int, kind: str) -> Integers:
+        """Rows of `items` of one recording and kind, in order of event or window."""
+        first, last = np.searchsorted(self.items["rec"].to_numpy(), [rec, rec + 1])
+        kinds = self.items["kind"].to_numpy()[first:last]
+        return first + np.flatnonzero(kinds == kind)
+
+    def name(self, rec: int) -> str:
+        """Id of a recording."""
+        return str(self.recordings["recording"].iloc[rec])
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one matcher is asked: a pairing, and the recording pairs that are open."""
+
+    pairing: Pairing
+    a: SideTable
+    b: SideTable
+    open: tuple[RecordingPair, ...]
+
+
+@dataclass
+class Matched:
+    """What one matcher answers.
+
+    Parameters
+    ----------
+    a, b : ndarray of int
+        Rows of ``Work.a.items`` and ``Work.b.items``; row k of both is pair k.
+    columns : Mapping of str to ndarray
+        Further columns of table ``pairs``, by name.
+    bins : ndarray of str
+        Bin of the calibration of each pair.
+    abstentions : Mapping
+        Every open recording pair that has no pair, with the reason.
+    losses : list of dict
+        Rows of table ``losses`` without ``study``.
+    clocks : Mapping
+        T1: the clock of each aligned recording pair.
+    balance : list of dict
+        T2 to T5: covariate balance.
+    """
+
+    a: Integers
+    b: Integers
+    columns: Mapping[str, npt.NDArray[Any]]
+    bins: npt.NDArray[np.str_]
+    abstentions: Mapping[RecordingPair, Abstention]
+    losses: list[dict[str, Any]] = field(default_factory=list)
+    clocks: Mapping[RecordingPair, Clock] = field(default_factory=dict)
+    balance: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Matcher(Protocol):
+    """The one function that a tier's module provides, under the name ``match``."""
+
+    def __call__(self, work: Work) -> Matched:
+        """Pair or abstain for every recording pair of ``work.open``."""
+        ...
+
+
+@dataclass(frozen=True)
+class AlignResult:
+    """Everything that matching a study gives.
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        Table ``pairs`` without ``study``, by pairing (in the study's order), recordings, windows.
+    abstentions : pandas.DataFrame
+        Table ``abstentions`` without ``study``. No recording pair is in both.
+    losses : pandas.DataFrame
+        Table ``losses`` without ``study``: events of paired recordings that have no partner, and
+        pairings that name no recording pair at all.
+    clocks : Mapping
+        Clock by (rule, recording of a, recording of b), for every T1 pair of recordings.
+    balance : pandas.DataFrame
+        One row a rule, pool (a person, or a split where persons are mixed) and covariate: counts,
+        standardised mean difference before and after, variance ratio after.
+    """
+
+    pairs: pd.DataFrame
+    abstentions: pd.DataFrame
+    losses: pd.DataFrame
+    clocks: Mapping[tuple[str, str, str], Clock]
+    balance: pd.DataFrame
