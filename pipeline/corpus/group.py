@@ -87,7 +87,10 @@ def _stored(data: xr.Dataset, dtype: Literal["int16", "float32"]) -> xr.Dataset:
         if variable.dtype.kind in "UT":
             stored[name] = (variable.dims, variable.to_numpy().astype(object))
         given = unit if name in _IN_CHANNEL_UNITS else _UNITS.get(str(name))
-        stored[name].attrs = {"long_name": _LONG_NAMES.get(str(name), str(name))}
+        stored[name].attrs = {
+            "long_name": _LONG_NAMES.get(str(name), str(name)),
+            **(data.variables[name].attrs if name in data.variables else {}),
+        }
         if given:
             stored[name].attrs["units"] = given
     if dtype == "int16":
