@@ -12,7 +12,7 @@ from typing import Any
 from neuropair.pipeline.bids.duration import duration
 from neuropair.pipeline.bids.find import read_listing
 from neuropair.pipeline.bids.index import header_has_eeg, index_tree
-from neuropair.pipeline.bids.names import parse_name
+from neuropair.pipeline.bids.names import COMPANIONS, parse_name
 from neuropair.pipeline.bids.tree import Tree, local_tree
 from neuropair.pipeline.sources import (
     Source,
@@ -264,10 +264,15 @@ def _absent(index: Index, tree: Tree, sizes: Mapping[str, Absent]) -> list[Missi
 def _group(
     what: str, found: list[tuple[str, str]], remedy: str, sizes: Mapping[str, Absent]
 ) -> Missing:
-    paths = {path for path, _ in found}
+    paths = {file for path, _ in found for file in _with_companions(path)}
     known = [sizes[path].size or 0 for path in paths if path in sizes]
     example = ": ".join(found[0])
     return Missing(what, len(found), example, remedy, sum(known) if known else None)
+
+
+def _with_companions(path: str) -> list[str]:
+    stem, dot, extension = path.rpartition(".")
+    return [path, *(stem + other for other in COMPANIONS.get(dot + extension, ()))]
 
 
 def _without_events(index: Index, recipe: Recipe) -> list[Missing]:
