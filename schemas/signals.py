@@ -98,6 +98,9 @@ class FMRI(Strict):
     """Space of the derivatives; the first in alphabetical order unless given."""
     motion: str | None = None
     """Motion parameters of raw BOLD: path in the dataset, six columns, entities filled in."""
+    motion_order: Literal["rotations", "translations"] = "rotations"
+    """Which three columns come first: `rotations` as FSL writes them (radian, then mm), or
+    `translations` as SPM does (mm, then radian)."""
     regions: Regions = Regions()
     slice_time_ref: float = Field(default=0.5, ge=0, le=1)
     """Reference of slice timing as a share of TR; for raw BOLD 0.5 is the middle of the volume."""
