@@ -102,7 +102,9 @@ def draft_events(
     at = at + _delay(entry, len(at), losses)
     losses += check_extent(raw, frame, at, length)
     columns, refused = describe(raw, frame, entry, entities(recording), rule_of)
-    return Draft(pd.DataFrame({"onset": at, "duration": lasting, **columns}), losses + refused)
+    # pandas would read an object array of text as its own string type, with NaN in place of None
+    series = {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}
+    return Draft(pd.DataFrame({"onset": at, "duration": lasting, **series}), losses + refused)
 
 
 def _drop(

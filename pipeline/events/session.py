@@ -119,7 +119,7 @@ def add_repetition(tables: Sequence[pd.DataFrame | None], rules: Sequence[Sequen
                     classes[position] = _class(count, key == previous)
             shown[key], previous = count + 1, key
         table["repetition"] = _nullable(counts)
-        table["repetition_class"] = classes
+        table["repetition_class"] = pd.Series(classes, index=table.index, dtype=object)
     return gap
 
 

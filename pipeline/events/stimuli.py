@@ -48,7 +48,7 @@ def add_stimuli(
         stimuli.append(key)
         identities.append(how.identity if how is not None and key is not None else "none")
     table["stimulus"] = pd.Series(stimuli, index=table.index, dtype=object)
-    table["identity"] = identities
+    table["identity"] = pd.Series(identities, index=table.index, dtype=object)
     return [
         Loss(
             "events",
