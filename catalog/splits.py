@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
 from neuropair.schemas.errors import CorpusError
 from neuropair.schemas.study import Splits
 

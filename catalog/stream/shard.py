@@ -15,9 +15,10 @@ from typing import Any
 
 import google_crc32c
 import numpy as np
+from numpy.typing import NDArray
+
 from neuropair.catalog.stream.layout import CRC_BYTES, ArrayLayout
 from neuropair.schemas.errors import DamagedError
-from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Index = tuple[int, ...]

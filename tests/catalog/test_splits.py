@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from neuropair.catalog.splits import assign_splits
 from neuropair.schemas.errors import CorpusError
 from neuropair.schemas.study import Splits

@@ -9,11 +9,12 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from zarr.codecs import BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec
+from zarr.core.array import Array
+
 from neuropair.catalog.stream.layout import parse_layout
 from neuropair.catalog.stream.shard import MappedArray
 from neuropair.schemas.errors import DamagedError
-from zarr.codecs import BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec
-from zarr.core.array import Array
 
 DTYPES = ["bool", "int8", "uint16", "int16", "int32", "uint64", "float32", "float64"]
 
