@@ -56,7 +56,7 @@ class Summary:
         failed = recordings[recordings["status"] == "failed"]
         ok = recordings[recordings["status"] == "ok"]
         reasons = tables["abstentions"].assign(
-            reason=tables["abstentions"]["reason"].str.partition(":")[0]
+            reason=tables["abstentions"]["reason"].str.split(":", n=1).str[0]
         )
         return cls(
             corpus=corpus,
