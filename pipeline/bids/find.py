@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,18 +93,11 @@ def find_announced(
         stem = _stem(entry, modality)
         if stem not in known and stem not in found:
             found[stem] = Candidate(entry, modality, reason, _FETCH)
-    inner: dict[tuple[str, Modality], list[frozenset[tuple[str, str]]]] = defaultdict(list)
+    inner: dict[tuple[str, Modality], set[frozenset[tuple[str, str]]]] = defaultdict(set)
     for folder, modality, entities in {*known, *found}:
-        inner[folder, modality].append(entities)
+        inner[folder, modality].add(entities)
     for (folder, modality), heralds in sorted(_heralds(tree).items()):
-        for herald in heralds:
-            taken = inner[folder, modality]
-            others = [other.stem for other in heralds if other is not herald]
-            if any(herald.stem <= entities for entities in taken):
-                continue
-            if any(herald.stem < entities for entities in others):
-                continue
-            taken.append(herald.stem)
+        for herald in _widest(heralds, inner[folder, modality]):
             found[_stem(herald, modality)] = _without_file(herald, modality)
     return list(found.values())
 
@@ -192,6 +185,16 @@ def _heralds(tree: Tree) -> dict[tuple[str, Modality], list[Entry]]:
         if right_place and (table or entry.suffix == modality.suffix):
             heralds[entry.folder, modality].append(entry)
     return heralds
+
+
+def _widest(heralds: list[Entry], known: Set[frozenset[tuple[str, str]]]) -> list[Entry]:
+    """Leave out heralds of known recordings, and those that apply to another herald's, too."""
+    strange = {one.stem: one for one in reversed(heralds) if one.stem not in known}
+    return [
+        one
+        for stem, one in strange.items()
+        if not any(stem < other for other in (*known, *strange))
+    ]
 
 
 def _without_file(herald: Entry, modality: Modality) -> Candidate:

@@ -273,15 +273,20 @@ class _Indexer:
         entry = one.candidate.entry
         sidecars = self.tree.applicable(entry, entry.suffix, ".json")
         positions = "optodes" if one.modality is Modality.FNIRS else "electrodes"
+        has_channels = one.modality is not Modality.FMRI
         return replace(
             one.recording,
             sidecar=self.tree.merged(sidecars),
             sidecar_paths=tuple(PurePosixPath(other.path) for other in sidecars),
-            channels_path=_path(self.tree.nearest(entry, "channels", ".tsv")),
-            electrodes_path=_path(self.tree.nearest(entry, positions, ".tsv", free=("space",))),
-            events_path=_path(self.tree.nearest(entry, "events", ".tsv")),
+            channels_path=self._nearest(entry, "channels") if has_channels else None,
+            electrodes_path=self._nearest(entry, positions, "space") if has_channels else None,
+            events_path=self._nearest(entry, "events"),
             acq_time=scans.acq_time.get(entry.path),
         )
+
+    def _nearest(self, entry: Entry, suffix: str, *free: str) -> PurePosixPath | None:
+        found = self.tree.nearest(entry, suffix, ".tsv", free)
+        return None if found is None else PurePosixPath(found.path)
 
     def _lists_eeg(self, candidate: Candidate) -> bool:
         entry = candidate.entry
@@ -306,10 +311,6 @@ def _labels(recording: Recording) -> dict[str, str | None]:
         "acquisition": recording.acquisition,
         "run": recording.run,
     }
-
-
-def _path(entry: Entry | None) -> PurePosixPath | None:
-    return None if entry is None else PurePosixPath(entry.path)
 
 
 def _is_empty_room(recording: Recording, include: Selection) -> bool:

@@ -46,6 +46,8 @@ class Entry(NamedTuple):
     @property
     def stem(self) -> frozenset[tuple[str, str]]:
         """Entities without ``split``: what the parts of one recording share."""
+        if SPLIT not in self.labels:
+            return self.entities
         return frozenset(pair for pair in self.entities if pair[0] != SPLIT)
 
 

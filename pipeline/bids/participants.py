@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+
 from neuropair.pipeline.bids.tables import MISSING, parse_tsv
 from neuropair.pipeline.types import Dataset
 from neuropair.schemas.errors import DatasetError
