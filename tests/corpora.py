@@ -8,8 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neuropair.pipeline.corpus import CorpusStore, combine, input_digest, write_recording
 from neuropair.pipeline.types import CleanSignal, Events, Loss, Recording, Step, WindowSet
 from neuropair.schemas.kinds import Modality
+from neuropair.schemas.signals import Signals
+from neuropair.schemas.study import Windows
+
+Tables = dict[str, pd.DataFrame]
 
 UNITS = {"eeg": "V", "meg": "T", "fnirs": "mol/L", "fmri": "%"}
 TYPES = {"eeg": "eeg", "meg": "mag", "fnirs": "hbo", "fmri": "region"}
@@ -145,3 +150,90 @@ def make_windows(
         }
     )
     return WindowSet(data, table)
+
+
+def write_corpus(store: CorpusStore, modalities: tuple[str, ...] = ("eeg", "fnirs")) -> Tables:
+    """Write a recording a modality; the tables that a flow would publish, a pair a window."""
+    parts = []
+    for modality in modalities:
+        recording, events = make_recording(modality), make_events(np.arange(10) * 2.0 + 1)
+        signal, windows = make_signal(modality), make_windows(modality)
+        digest = input_digest(
+            recording,
+            files={"a": "sha256:00"},
+            events=events,
+            person="ds1/01",
+            signals=Signals(),
+            windows=Windows(),
+        )
+        parts.append(
+            write_recording(
+                store,
+                recording,
+                digest,
+                windows,
+                signal,
+                events,
+                person="ds1/01",
+                settings=Signals(),
+            )
+        )
+    tables = combine(parts)
+    tables["recordings"]["split"] = "train"
+    tables["datasets"] = make_datasets("ds1")
+    tables["splits"] = pd.DataFrame(
+        [{"kind": "person", "key": "ds1/01", "component": "ds1/01", "split": "train"}]
+    )
+    if len(modalities) > 1:
+        tables["pairs"] = make_pairs(tables["recordings"])
+    return tables
+
+
+def make_datasets(*names: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "dataset": name,
+                "name": f"Dataset {name}",
+                "license": "CC0",
+                "doi": f"doi:10.1/{name}",
+                "recipe": name,
+                "recipe_sha256": "00",
+                "source": f"s3://bucket/{name}",
+                "n_files": 2,
+                "n_bytes": 100,
+                "n_recordings": 2,
+                "n_failed": 0,
+            }
+            for name in names
+        ]
+    )
+
+
+def make_pairs(recordings: pd.DataFrame, rule: str = "together") -> pd.DataFrame:
+    """Pair window i of the first recording with window i of the second."""
+    a, b = recordings.iloc[0], recordings.iloc[1]
+    return pd.DataFrame(
+        [
+            {
+                "pair_id": f"{rule}-{window}",
+                "tier": "T1",
+                "rule": rule,
+                "modality_a": a["modality"],
+                "modality_b": b["modality"],
+                "recording_a": a["recording"],
+                "recording_b": b["recording"],
+                "window_a": window,
+                "window_b": window,
+                "person_a": a["person"],
+                "person_b": b["person"],
+                "concept": "motor/tapping/left",
+                "split": "train",
+                "confidence": 0.9,
+                "evidence": "triggers",
+                "n_alternatives": 0,
+                "quality": 1.0,
+            }
+            for window in range(10)
+        ]
+    )

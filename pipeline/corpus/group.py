@@ -34,6 +34,10 @@ _LONG_NAMES = {
     "time_offset": "what to add to time for the true acquisition time",
 }
 _UNITS = {"time": "s", "onset": "s", "time_offset": "s", "channel_position": "m"}
+_COORDINATES = (
+    "time", "channel", "channel_type", "channel_unit", "channel_status", "channel_position", "xyz",
+    "onset", "event", "time_offset",
+)  # fmt: skip
 _IN_CHANNEL_UNITS = (layout.SIGNAL, layout.SCALE, layout.BASELINE, layout.BETA, layout.BETA_SE)
 
 
@@ -72,30 +76,33 @@ def write_group(
 
 
 def _stored(data: xr.Dataset, dtype: Literal["int16", "float32"]) -> xr.Dataset:
-    stored = data.drop_encoding().drop_attrs()
-    if "xyz" not in stored.coords:
-        stored = stored.assign_coords(xyz=["x", "y", "z"])
+    variables = {str(name): variable for name, variable in data.variables.items()}
+    if "xyz" not in variables:
+        variables["xyz"] = xr.Variable(("xyz",), ["x", "y", "z"])
+    signal = data.variables[layout.SIGNAL].transpose(*layout.DIMS).to_numpy()
     if dtype == "int16":
-        values, scale = quantise(data[layout.SIGNAL].to_numpy())
-        stored[layout.SIGNAL] = (layout.DIMS, values)
-        stored[layout.SCALE] = (layout.DIMS[:2], scale)
+        values, scale = quantise(signal)
+        variables[layout.SCALE] = xr.Variable(layout.DIMS[:2], scale)
+        variables[layout.SIGNAL] = xr.Variable(layout.DIMS, values, {"scale": layout.SCALE})
     else:
-        stored[layout.SIGNAL] = stored[layout.SIGNAL].astype(np.float32)
+        variables[layout.SIGNAL] = xr.Variable(layout.DIMS, signal.astype(np.float32))
     units = set(data["channel_unit"].to_numpy().tolist())
     unit = units.pop() if len(units) == 1 else "see channel_unit"
-    for name, variable in stored.variables.items():
-        if variable.dtype.kind in "UT":
-            stored[name] = (variable.dims, variable.to_numpy().astype(object))
-        given = unit if name in _IN_CHANNEL_UNITS else _UNITS.get(str(name))
-        stored[name].attrs = {
-            "long_name": _LONG_NAMES.get(str(name), str(name)),
-            **(data.variables[name].attrs if name in data.variables else {}),
-        }
-        if given:
-            stored[name].attrs["units"] = given
-    if dtype == "int16":
-        stored[layout.SIGNAL].attrs["scale"] = layout.SCALE
-    return stored[sorted(map(str, stored.data_vars))]
+    described = {name: _described(name, variables[name], unit) for name in sorted(variables)}
+    arrays = {name: described.pop(name) for name in list(described) if name not in _COORDINATES}
+    return xr.Dataset(arrays, coords=described)
+
+
+def _described(name: str, variable: xr.Variable, unit: str) -> xr.Variable:
+    values = variable.to_numpy()
+    attributes: dict[str, Any] = {"long_name": _LONG_NAMES.get(name, name), **variable.attrs}
+    if name in _IN_CHANNEL_UNITS:
+        attributes["units"] = unit
+    elif name in _UNITS:
+        attributes["units"] = _UNITS[name]
+    if values.dtype.kind in "UT":
+        values = values.astype(object)
+    return xr.Variable(variable.dims, values, attributes)
 
 
 def _encoding(variable: xr.DataArray) -> dict[str, Any]:

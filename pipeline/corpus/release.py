@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,8 +124,9 @@ def publish(store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame]) 
         try:
             return _publish_once(store, study, rows)
         except ConflictError:
-            # different processes wait for different times, else they meet again
-            time.sleep(0.1 * (2**attempt) * (1 + os.getpid() % 97 / 97))
+            # different writers wait for different times, else they meet again
+            writer = os.getpid() + threading.get_native_id()
+            time.sleep(0.1 * (2**attempt) * (1 + writer % 97 / 97))
     raise StorageError(
         f"other writers were faster {_ATTEMPTS} times in a row.",
         where=store.url,
