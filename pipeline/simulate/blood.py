@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import signal as scipy_signal
 
 from neuropair.pipeline.simulate.electric import sources
 from neuropair.pipeline.simulate.noise import coloured
@@ -78,9 +77,8 @@ def states(run: Run, seed: int, trials: pd.DataFrame, seconds: float) -> States:
     drive = power.reshape(len(REGIONS), count, ratio).sum(axis=2)
     unit = response_shapes(np.arange(0, RESPONSE_SECONDS, 1 / _FINE)) ** 2
     kernel = hrf(np.arange(0, 32, 1 / _COARSE) - haemodynamic_delay(seed, run.person))
-    values = scipy_signal.fftconvolve(
-        drive / unit.sum(axis=1, keepdims=True), kernel[np.newaxis], axes=1
-    )[:, :count]
+    drive /= unit.sum(axis=1, keepdims=True)
+    values = np.array([np.convolve(row, kernel)[:count] for row in drive])
     return States(np.arange(count) / _COARSE - _BEFORE, values)
 
 

@@ -97,7 +97,7 @@ def fmri(run: Run, settings: SimulationSettings, trials: pd.DataFrame) -> Bold:
     # blood spreads over about a voxel beyond the source
     weight = np.exp(-0.5 * (distance / 0.012) ** 2)[mask]
     seen = states(run, settings.seed, trials, TASKS[run.task].seconds(settings) + TR)
-    volumes: Array = np.arange(run.n_samples) * TR
+    volumes = np.arange(run.n_samples, dtype=np.float64) * TR
     motion = _motion(rng, run.n_samples)
     noise = _noise(rng, mask, volumes, motion)
     height = np.nonzero(mask)[2]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuropair.pipeline.simulate.columns import Columns
 from neuropair.pipeline.simulate.plan import TASKS, Run
 from neuropair.pipeline.simulate.rng import generator
 from neuropair.pipeline.simulate.settings import SimulationSettings
@@ -29,8 +30,8 @@ _CLEARANCE = 1.0
 
 
 def table_of(
-    truth: pd.DataFrame, run: Run, settings: SimulationSettings
-) -> tuple[pd.DataFrame, NDArray[np.bool_], pd.DataFrame]:
+    truth: Columns, run: Run, settings: SimulationSettings
+) -> tuple[pd.DataFrame, NDArray[np.bool_], Columns]:
     """Make one recording's events table.
 
     Returns
@@ -40,39 +41,46 @@ def table_of(
         ``response_time``; by onset.
     kept : array of bool
         Which rows of `truth` are in it.
-    spurious : pandas.DataFrame
-        ``recording, onset, trial_type`` of rows that are in it and no trial made.
+    spurious : Columns
+        ``onset, trial_type`` of rows that are in it and no trial made.
     """
     rng = generator(settings.seed, "table", run.sitting, run.modality)
-    triggers = truth["onset"].to_numpy() + rng.normal(0, settings.trigger_jitter, len(truth))
-    if run.modality is Modality.MEG and TASKS[run.task].shows_pictures:
+    task = TASKS[run.task]
+    count = len(truth["onset"])
+    triggers = truth["onset"] + rng.normal(0, settings.trigger_jitter, count)
+    if run.modality is Modality.MEG and task.shows_pictures:
         triggers -= settings.projector_delay
-    kept = np.ones(len(truth), dtype=bool)
-    strangers = pd.DataFrame({"onset": np.empty(0), "trial_type": np.empty(0, dtype=str)})
+    kept = np.ones(count, dtype=bool)
+    strangers: Columns = {"onset": np.empty(0), "trial_type": np.empty(0, object)}
     if run.modality in settings.damaged:
-        kept[rng.permutation(len(truth))[: _count(settings.missing, len(truth), rng)]] = False
+        kept[rng.permutation(count)[: _count(settings.missing, count, rng)]] = False
         strangers = _strangers(triggers, run, settings, rng)
-    rows = pd.DataFrame(
-        {
-            "onset": triggers[kept],
-            "duration": truth["duration"].to_numpy()[kept],
-            "trial_type": truth["condition"].to_numpy()[kept],
-            "stim_file": truth["stim_file"].to_numpy()[kept],
-            "response_time": truth["response_time"].to_numpy()[kept],
-        }
+    presses = _responses(truth, triggers, run, rng)
+    kinds = np.concatenate(
+        [
+            truth["condition"][kept],
+            strangers["trial_type"],
+            np.full(len(presses), "response", object),
+        ]
     )
-    extra = strangers.assign(duration=TASKS[run.task].duration, stim_file="", response_time=np.nan)
-    parts = [rows, extra, _responses(truth, triggers, run, rng)]
-    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    table["onset"] = _quantised(table["onset"].to_numpy(), run)
-    table = table.sort_values("onset", kind="stable", ignore_index=True)
-    table.insert(3, "value", [CODES[kind] for kind in table["trial_type"]])
-    if run.modality is Modality.FNIRS:
-        table["response_time"] = np.nan
-    if not TASKS[run.task].shows_pictures:
-        table = table.drop(columns=["stim_file", "response_time"])
-    strangers["onset"] = _quantised(strangers["onset"].to_numpy(), run)
-    return table, kept, strangers.assign(recording=run.recording)
+    is_response = kinds == "response"
+    beyond = len(kinds) - int(kept.sum())
+    onsets = _quantised(np.concatenate([triggers[kept], strangers["onset"], presses]), run)
+    columns: Columns = {
+        "onset": onsets,
+        "duration": np.where(is_response, 0.0, task.duration),
+        "trial_type": kinds,
+        "value": np.array([CODES[kind] for kind in kinds]),
+    }
+    if task.shows_pictures:
+        columns["stim_file"] = np.append(truth["stim_file"][kept], np.full(beyond, "", object))
+        times = truth["response_time"][kept]
+        if run.modality is Modality.FNIRS:
+            times = np.full(len(times), np.nan)
+        columns["response_time"] = np.append(times, np.full(beyond, np.nan))
+    order = np.argsort(onsets, kind="stable")
+    table = pd.DataFrame({name: values[order] for name, values in columns.items()})
+    return table, kept, strangers | {"onset": _quantised(strangers["onset"], run)}
 
 
 def _count(share: float, of: int, rng: np.random.Generator) -> int:
@@ -84,36 +92,29 @@ def _strangers(
     run: Run,
     settings: SimulationSettings,
     rng: np.random.Generator,
-) -> pd.DataFrame:
+) -> Columns:
     count = _count(settings.spurious, len(triggers), rng)
     candidates = rng.uniform(triggers.min(), triggers.max() + 1, 50 * count + 1)
     distance = np.abs(candidates[:, np.newaxis] - triggers).min(axis=1)
     onsets = candidates[distance > _CLEARANCE][:count]
     kinds = rng.choice(TASKS[run.task].conditions, len(onsets))
-    return pd.DataFrame({"onset": onsets, "trial_type": kinds.astype(object)})
+    return {"onset": onsets, "trial_type": kinds.astype(object)}
 
 
 def _responses(
-    truth: pd.DataFrame, triggers: NDArray[np.float64], run: Run, rng: np.random.Generator
-) -> pd.DataFrame:
-    times = truth["response_time"].to_numpy()
+    truth: Columns, triggers: NDArray[np.float64], run: Run, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Give the onsets of button presses, with the bounces that the EEG amplifier adds."""
+    times = truth["response_time"]
     given = np.isfinite(times) & (run.modality in _RECORDS_RESPONSES)
     onsets = (triggers + times)[given]
     if run.modality is Modality.EEG:
         bouncing = onsets[rng.random(len(onsets)) < _BOUNCING_SHARE]
-        onsets = np.concatenate([onsets, bouncing + rng.uniform(0.008, 0.030, len(bouncing))])
-    return pd.DataFrame(
-        {
-            "onset": onsets,
-            "duration": 0.0,
-            "trial_type": "response",
-            "stim_file": "",
-            "response_time": np.nan,
-        }
-    )
+        onsets = np.append(onsets, bouncing + rng.uniform(0.008, 0.030, len(bouncing)))
+    return np.asarray(onsets)
 
 
 def _quantised(onsets: NDArray[np.float64], run: Run) -> NDArray[np.float64]:
     # a scanner's computer logs milliseconds; a recorder marks one of its samples
     rate = 1000.0 if run.modality is Modality.FMRI else run.sfreq
-    return (np.round(onsets * rate) / rate).round(6)
+    return np.asarray((np.round(onsets * rate) / rate).round(6))

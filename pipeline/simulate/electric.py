@@ -118,4 +118,5 @@ def _muscle(rng: np.random.Generator, times: Array, sfreq: float) -> Array:
     gate = np.zeros(len(times))
     for onset in rng.uniform(0, times[-1], max(1, int(times[-1] / 45))):
         gate += np.exp(-0.5 * ((times - onset) / 0.35) ** 2)
-    return 25e-6 * gate * coloured(rng, (1, len(times)), sfreq, band=(55.0, 20.0))[0]
+    noise = coloured(rng, (1, len(times)), sfreq, band=(55.0, 20.0))[0]
+    return np.asarray(25e-6 * gate * noise)

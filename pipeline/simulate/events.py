@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuropair.pipeline.simulate.columns import Columns, stacked
 from neuropair.pipeline.simulate.damage import table_of
 from neuropair.pipeline.simulate.latent import amplitudes
 from neuropair.pipeline.simulate.plan import LEAD_IN, LEAD_OUT, TASKS, Run, pool_of, runs
@@ -80,69 +80,57 @@ def simulate_events(settings: SimulationSettings | None = None) -> SimulatedEven
     for run in planned:
         truth = _as_recorded(shown[run.sitting], run)
         table, kept, strangers = table_of(truth, run, settings)
-        truths.append(truth.assign(in_table=kept))
-        spurious.append(strangers)
+        truths.append(truth | {"in_table": kept})
+        spurious.append(strangers | {"recording": np.full(len(strangers["onset"]), run.recording)})
         tables[run.recording] = table
-    return SimulatedEvents(
-        planned,
-        pd.concat(truths, ignore_index=True),
-        pd.concat(spurious, ignore_index=True),
-        tables,
-    )
+    return SimulatedEvents(planned, stacked(truths), stacked(spurious), tables)
 
 
-def _trials(run: Run, settings: SimulationSettings) -> pd.DataFrame:
-    task = TASKS[run.task]
+def _trials(run: Run, settings: SimulationSettings) -> Columns:
     rng = generator(settings.seed, "trials", run.sitting)
-    conditions, stimuli, files = _order(run, settings, rng)
+    conditions, files = _order(run, settings, rng)
     count = len(conditions)
     seen: Counter[str] = Counter()
     repetitions = np.zeros(count, dtype=np.int64)
-    for index, stimulus in enumerate(stimuli):
-        repetitions[index] = seen[stimulus] if stimulus else 0
-        seen[stimulus] += 1
+    for index, file in enumerate(files):
+        repetitions[index] = seen[file] if file else 0
+        seen[file] += 1
+    effect = settings.stimulus_effect
     levels = amplitudes(
-        settings.seed,
-        run.sitting,
-        run.person,
-        conditions,
-        stimuli,
-        repetitions,
-        settings.stimulus_effect,
+        settings.seed, run.sitting, run.person, conditions, files, repetitions, effect
     )
     response = np.full(count, np.nan)
     if run.task == "faces":
         response = np.exp(rng.normal(np.log(0.55), 0.2, count)).round(3)
         response[rng.random(count) < 0.05] = np.nan
-    frame = pd.DataFrame(
-        {
-            "trial": [f"{run.sitting}/trial-{number:03d}" for number in range(1, count + 1)],
-            "onset_sitting": _onsets(run.task, count, settings, rng),
-            "duration": task.duration,
-            "condition": conditions,
-            "concept": [CONCEPTS[condition] for condition in conditions],
-            "stimulus": stimuli,
-            "stim_file": files,
-            "repetition": repetitions,
-            "response_time": response,
-        }
-    )
-    return pd.concat([frame, pd.DataFrame(levels, columns=AMPLITUDE_COLUMNS)], axis=1)
+    return {
+        "trial": np.array([f"{run.sitting}/trial-{n:03d}" for n in range(1, count + 1)], object),
+        "onset_sitting": _onsets(run.task, count, settings, rng),
+        "duration": np.full(count, TASKS[run.task].duration),
+        "condition": np.array(conditions, object),
+        "concept": np.array([CONCEPTS[condition] for condition in conditions], object),
+        "stimulus": np.array(files, object),
+        "stim_file": np.array(files, object),
+        "repetition": repetitions,
+        "response_time": response,
+        **dict(zip(AMPLITUDE_COLUMNS, levels.T, strict=True)),
+    }
 
 
 def _order(
     run: Run, settings: SimulationSettings, rng: np.random.Generator
-) -> tuple[list[str], list[str], list[str]]:
+) -> tuple[list[str], list[str]]:
+    """Give condition and picture by trial; no picture is an empty name."""
     task = TASKS[run.task]
     each = task.n_trials(settings) // len(task.conditions)
     if not task.shows_pictures:
         conditions = rng.permutation(np.repeat(task.conditions, each)).tolist()
-        return conditions, [""] * len(conditions), [""] * len(conditions)
+        return conditions, [""] * len(conditions)
     pool = pool_of(run.person, settings)
     shown = [(kind, number) for kind in task.conditions for number in range(1, each // 2 + 1)] * 2
     order = [shown[index] for index in rng.permutation(len(shown))]
     files = [picture_file(run.task, run.modality, pool, kind, number) for kind, number in order]
-    return [kind for kind, _ in order], files, files
+    return [kind for kind, _ in order], files
 
 
 def picture_file(task: str, modality: Modality, pool: int, kind: str, number: int) -> str:
@@ -170,15 +158,15 @@ def _onsets(
     return np.concatenate([[first], first + np.cumsum(low + surplus)])
 
 
-def _as_recorded(trials: pd.DataFrame, run: Run) -> pd.DataFrame:
-    onset = (1 + run.clock.drift) * (trials["onset_sitting"].to_numpy() - run.clock.start)
-    identity: dict[str, Any] = {
+def _as_recorded(trials: Columns, run: Run) -> Columns:
+    count = len(trials["trial"])
+    identity = {
         "recording": run.recording,
         "person": run.person,
         "session": run.session,
         "task": run.task,
         "modality": str(run.modality),
-        "onset": onset,
     }
-    columns = ["trial", *identity, *(name for name in trials.columns if name != "trial")]
-    return trials.assign(**identity)[columns]
+    columns = {name: np.full(count, value, object) for name, value in identity.items()}
+    onset = (1 + run.clock.drift) * (trials["onset_sitting"] - run.clock.start)
+    return {"trial": trials["trial"], **columns, "onset": onset, **trials}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from neuropair.pipeline.simulate.events import AMPLITUDE_COLUMNS
+from neuropair.pipeline.simulate.plan import DUPLICATE_SUBJECT
 from neuropair.pipeline.simulate.regions import REGIONS
 from neuropair.pipeline.simulate.truth import CLOCKS_FILE, EVENTS_FILE
 from neuropair.schemas.errors import DatasetError
@@ -105,7 +106,7 @@ def true_amplitudes(truth: Path, recording: str) -> pd.DataFrame:
             remedy=f"there are {', '.join(trials['recording'].unique()[:3])} and others",
         )
     levels = rows[AMPLITUDE_COLUMNS].set_axis(list(REGIONS), axis=1)
-    if Modality(rows["modality"].iat[0]).is_haemodynamic:
+    if Modality(str(rows["modality"].iat[0])).is_haemodynamic:
         levels = levels**2
     return pd.concat([rows[["onset", "condition"]], levels], axis=1).reset_index(drop=True)
 
@@ -143,7 +144,7 @@ def _events_with_trials(events: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFr
         on="onset",
         by=["short", "concept"],
         direction="nearest",
-        tolerance=TOLERANCE,
+        tolerance=TOLERANCE,  # type: ignore[arg-type]  # the stubs know no float tolerance
     )
     # event windows come first in a group, in the order of the events: window i is event i
     found = found.rename(columns={"event": "window", "person": "person_true"})
@@ -180,7 +181,8 @@ def _possible(pairs: pd.DataFrame, trials: pd.DataFrame, tier: Tier, splits: dic
     Between recordings of the modalities, and events of the concepts, that the pairs have.
     """
     unit = _unit(tier).removesuffix("_true")
-    kept = trials[trials["in_table"] & (trials[unit] != "")]
+    duplicate = trials["recording"].str.startswith(f"sub-{DUPLICATE_SUBJECT}/")
+    kept = trials[trials["in_table"] & (trials[unit] != "") & ~duplicate]
     kept = kept[kept["concept"].isin(pairs["concept"].unique())]
     counts = kept.groupby(["recording", "person", "session", "modality", unit]).size()
     cells = counts.rename("n").reset_index()
@@ -194,11 +196,11 @@ def _possible(pairs: pd.DataFrame, trials: pd.DataFrame, tier: Tier, splits: dic
         both = both[same_person & (both["session_a"] != both["session_b"])]
     else:
         same_split = both["person_a"].map(splits) == both["person_b"].map(splits)
-        # two recordings of one modality are one candidate, whichever stands first
-        once = (both["modality_a"] != both["modality_b"]) | (
-            both["recording_a"] < both["recording_b"]
-        )
-        both = both[~same_person & same_split & once]
+        both = both[~same_person & same_split]
+    # two recordings are one candidate, whichever stands first
+    names = np.sort(both[["recording_a", "recording_b"]].to_numpy(dtype=str), axis=1)
+    both = both.assign(first=names[:, 0], second=names[:, 1])
+    both = both.drop_duplicates(["first", "second", unit])
     return int(both[["n_a", "n_b"]].min(axis=1).sum())
 
 
@@ -223,7 +225,7 @@ def _right_sliding(pairs: pd.DataFrame, windows: pd.DataFrame, truth: Path) -> i
     straight = pd.MultiIndex.from_arrays([name["a"], name["b"]])
     turned = pd.MultiIndex.from_arrays([name["b"], name["a"]])
     is_straight = straight.isin(clocks.index)
-    clock = clocks.reindex(straight.where(is_straight, turned))
+    clock = clocks.reindex([*np.where(is_straight, straight, turned)])
     first = np.where(is_straight, onset["a"], onset["b"])
     second = np.where(is_straight, onset["b"], onset["a"])
     expected = clock["offset"].to_numpy() + (1 + clock["drift_ppm"].to_numpy() * 1e-6) * first
