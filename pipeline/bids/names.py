@@ -1,7 +1,7 @@
 """BIDS file names: entities, suffix, extension.
 
-pybids' ``parse_file_entities`` says the same (a test compares them on every real file) and takes
-about a hundred times as long: it tries some 35 regular expressions on the whole path.
+pybids' ``parse_file_entities`` says the same (a test compares them on real files) and takes 0.20 ms
+a name where this takes 0.02 ms (4 ms with the entities not loaded beforehand).
 """
 
 from __future__ import annotations
