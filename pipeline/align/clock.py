@@ -267,7 +267,7 @@ def _clock(
     offset, slope = affine(x, y, centre, weight, 1)
     residual = y - offset - slope * x
     spread = float(np.sqrt((residual**2).sum() / (x.size - 2)))
-    matched = np.column_stack([a.index[fit.pairs[:, 0]], b.index[fit.pairs[:, 1]]])
+    matched = np.column_stack([a.rows[fit.pairs[:, 0]], b.rows[fit.pairs[:, 1]]])
     return Clock(
         centre=centre,
         centre_b=offset + slope * centre,

@@ -32,7 +32,7 @@ def debounced(times: Floats, codes: Integers) -> tuple[Train, int]:
     keep = np.ones(index.size, dtype=bool)
     close = np.flatnonzero((np.diff(codes) == 0) & (np.diff(times) < DEBOUNCE)) + 1
     last = -1
-    for row in close:
+    for row in close.tolist():
         if last < row - 1:
             last = row - 1
         if times[row] - times[last] < DEBOUNCE:

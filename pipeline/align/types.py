@@ -52,7 +52,7 @@ class SideTable:
         """Rows of `items` of one recording and kind, in order of event or window."""
         first, last = np.searchsorted(self.items["rec"].to_numpy(), [rec, rec + 1])
         kinds = self.items["kind"].to_numpy()[first:last]
-        return first + np.flatnonzero(kinds == kind)
+        return np.asarray(first + np.flatnonzero(kinds == kind), dtype=np.int64)
 
     def name(self, rec: int) -> str:
         """Id of a recording."""

@@ -32,13 +32,13 @@ class Train(NamedTuple):
     times : ndarray, shape (n,)
         s.
     codes : ndarray of int, shape (n,)
-    index : ndarray of int, shape (n,)
+    rows : ndarray of int, shape (n,)
         Position in the caller's arrays.
     """
 
     times: Floats
     codes: Integers
-    index: Integers
+    rows: Integers
 
 
 class Guess(NamedTuple):
