@@ -180,7 +180,7 @@ def _known_row(study: Study, entry: StudyDataset, recipe: Recipe, source: Source
         has_eeg=None if root is None else lambda path: header_has_eeg(root / path),
     )
     hours, unknown, broken = _lengths(index.recordings, tree)
-    license_ = _license(tree) or recipe.license
+    license_ = recipe.license or _license(tree)
     missing = [
         *_absent(index, tree, {**listing, **tree.absent}),
         *broken,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +34,7 @@ def index_dataset(
     exclude: Sequence[Selection] = (),
     *,
     signals_needed: bool = True,
+    files: Collection[str] | None = None,
 ) -> Index:
     """List the recordings of a dataset that lies here.
 
@@ -53,6 +54,8 @@ def index_dataset(
         False for folders that hold tables without signals: recordings are then what events
         tables stand for. Where the tables are inherited, files are named by scans.tsv and by
         ``<folder>_annexed.tsv`` beside the folder.
+    files : collection of str or None
+        Files to see, of a copy that may hold more (`Fetched.files`); all unless given.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def index_dataset(
         If the folder cannot be read.
     """
     return index_tree(
-        local_tree(dataset.root),
+        local_tree(dataset.root, files),
         dataset,
         include,
         exclude,

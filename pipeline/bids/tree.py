@@ -169,8 +169,14 @@ class Tree:
             raise DatasetError(f"{absent.reason}.", where=path, remedy=absent.remedy)
 
 
-def local_tree(root: Path) -> Tree:
+def local_tree(root: Path, only: Collection[str] | None = None) -> Tree:
     """Walk a folder once.
+
+    Parameters
+    ----------
+    root : Path
+    only : collection of str or None
+        Files to see; all unless given.
 
     Raises
     ------
@@ -181,7 +187,11 @@ def local_tree(root: Path) -> Tree:
     """
     found = walk(root, NOT_RAW)
     return Tree(
-        {path: status.st_size for path, status in found.files.items()},
+        {
+            path: status.st_size
+            for path, status in found.files.items()
+            if only is None or path in only
+        },
         lambda path: _read(root / path),
         absent=found.absent,
         apple_doubles=found.apple_doubles,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from neuropair.pipeline.sources.base import Source
 from neuropair.pipeline.sources.download import PARTS_FOLDER, Progress, download
 from neuropair.pipeline.sources.selection import select_files
-from neuropair.pipeline.sources.walk import APPLE_DOUBLE
+from neuropair.pipeline.sources.walk import APPLE_DOUBLE, walk
 from neuropair.pipeline.types import Dataset, Loss, RemoteFile
 from neuropair.schemas.errors import DatasetError, SourceError
 from neuropair.schemas.layout import DESCRIPTION_FILE
@@ -37,12 +38,17 @@ class Fetched(NamedTuple):
         Files of the dataset that are here.
     n_bytes : int
         Their bytes.
+    files : frozenset of str or None
+        Paths of what was selected and is here. A copy may hold more, of a study that selected
+        more: give it to `index_dataset`, so that what is read does not depend on that. None for
+        a local folder.
     """
 
     dataset: Dataset
     losses: tuple[Loss, ...]
     n_files: int
     n_bytes: int
+    files: frozenset[str] | None = None
 
 
 def fetch(
@@ -67,7 +73,7 @@ def fetch(
     dataset_id : str
         Id in the study.
     destination : Path
-        Copies lie in ``destination / dataset_id``.
+        Copies lie in a folder of it, one a dataset id and source.
     include, exclude
         As in the study; only the files that these need are fetched (`select_files`).
     extra : sequence of str
@@ -99,7 +105,7 @@ def fetch(
         n_bytes = sum(file.size for file in listed)
         return _fetched(source, dataset_id, source.local_root, [], len(listed), n_bytes)
     wanted = select_files(listed, include or Selection(), exclude, extra=extra, signals=signals)
-    root = destination / dataset_id
+    root = copy_folder(source, dataset_id, destination)
     one = partial(
         download, source, root=root, attempts=attempts, backoff=backoff, progress=progress
     )
@@ -109,14 +115,22 @@ def fetch(
     finally:
         pool.shutdown(cancel_futures=True)
     losses = [_loss(file, error) for file, error in failed]
-    losses += _apple_doubles(listed)
+    losses += [*_apple_doubles(listed), *_remove_stale(root, listed)]
     if not failed:
         _remove_parts(root)
     missing = {file for file, _ in failed}
     here = [file for file in wanted if file not in missing]
     if not here:
         raise failed[0][1] if failed else _nothing_selected(source)
-    return _fetched(source, dataset_id, root, losses, len(here), sum(f.size for f in here))
+    n_bytes = sum(file.size for file in here)
+    got = _fetched(source, dataset_id, root, losses, len(here), n_bytes)
+    return got._replace(files=frozenset(file.path.as_posix() for file in here))
+
+
+def copy_folder(source: Source, dataset_id: str, destination: Path) -> Path:
+    """Name the folder of a copy: of the id, and of the address, lest two sources mix."""
+    address = hashlib.sha256(source.url.encode()).hexdigest()[:8]
+    return destination / f"{dataset_id}-{address}"
 
 
 def read_description(root: Path) -> tuple[Mapping[str, Any], tuple[Loss, ...]]:
@@ -167,6 +181,20 @@ def _apple_doubles(listed: list[RemoteFile]) -> list[Loss]:
         return []
     reason = "AppleDouble file (._*), no data"
     return [Loss("source", "file", "dropped", len(found), reason, found[0].path.as_posix())]
+
+
+def _remove_stale(root: Path, listed: list[RemoteFile]) -> list[Loss]:
+    """Remove what an earlier fetch brought and the source no longer has."""
+    if not root.is_dir():
+        return []
+    known = {file.path.as_posix() for file in listed}
+    stale = [path for path in walk(root).files if path not in known]
+    for path in stale:
+        (root / path).unlink()
+    if not stale:
+        return []
+    reason = "no longer at the source, removed from the copy"
+    return [Loss("source", "file", "repaired", len(stale), reason, stale[0])]
 
 
 def _remove_parts(root: Path) -> None:

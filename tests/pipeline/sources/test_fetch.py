@@ -17,6 +17,7 @@ import pytest
 from neuropair.pipeline.bids import index_dataset
 from neuropair.pipeline.sources import fetch, open_source
 from neuropair.pipeline.sources.download import PARTS_FOLDER
+from neuropair.pipeline.sources.fetch import copy_folder
 from neuropair.pipeline.sources.objectstore import ObjectStoreSource
 from neuropair.schemas.errors import DatasetError, SourceError, StorageError
 from neuropair.schemas.recipe import Selection
@@ -44,6 +45,11 @@ def visible(folder: Path) -> set[str]:
     return {path.as_posix() for path in found if not path.parts[0].startswith(".")}
 
 
+def copy(folder: Path) -> Path:
+    return copy_folder(open_source(URL), "d", folder)
+
+
+@pytest.mark.real
 def test_a_real_dataset_comes_whole_from_the_public_layout(
     bucket: Any, real_data: Path, tmp_path: Path
 ) -> None:
@@ -53,7 +59,8 @@ def test_a_real_dataset_comes_whole_from_the_public_layout(
 
     got = fetch(open_source(URL), "samples", tmp_path, progress=lambda p, n: seen.update({p: n}))
 
-    assert got.dataset.root == tmp_path / "samples"
+    assert got.dataset.root.parent == tmp_path
+    assert got.dataset.id == "samples"
     assert got.dataset.source == URL
     assert got.dataset.description["Name"]
     assert got.losses == ()
@@ -110,24 +117,24 @@ def test_a_truncated_object_is_continued_by_a_ranged_read(small: Any, tmp_path: 
     small.faults.cut_after[f"{ID}/{SIGNAL}"] = 1000
     first = fetch(open_source(URL), "d", tmp_path, attempts=1)
     assert len(first.losses) == 1
-    (part,) = (tmp_path / "d" / PARTS_FOLDER).glob("*.part")
+    (part,) = (copy(tmp_path) / PARTS_FOLDER).glob("*.part")
     part.write_bytes(BODY[:70_000])
     small.faults.cut_after.clear()
     small.faults.requests.clear()
     second = fetch(open_source(URL), "d", tmp_path)
     assert second.losses == ()
     assert small.faults.gets(f"{ID}/{SIGNAL}") == ["bytes=70000-"]
-    assert (tmp_path / "d" / SIGNAL).read_bytes() == BODY
+    assert (copy(tmp_path) / SIGNAL).read_bytes() == BODY
 
 
 def test_a_part_of_wrong_content_is_thrown_away(small: Any, tmp_path: Path) -> None:
     small.faults.cut_after[f"{ID}/{SIGNAL}"] = 0
     fetch(open_source(URL), "d", tmp_path, attempts=1)
-    (part,) = (tmp_path / "d" / PARTS_FOLDER).glob("*.part")
+    (part,) = (copy(tmp_path) / PARTS_FOLDER).glob("*.part")
     part.write_bytes(b"x" * 70_000)
     small.faults.cut_after.clear()
     assert fetch(open_source(URL), "d", tmp_path, **QUICK).losses == ()
-    assert (tmp_path / "d" / SIGNAL).read_bytes() == BODY
+    assert (copy(tmp_path) / SIGNAL).read_bytes() == BODY
 
 
 def test_a_garbled_object_never_becomes_visible(small: Any, tmp_path: Path) -> None:
@@ -167,7 +174,7 @@ def test_killed_in_the_middle_and_run_again(small: Any, tmp_path: Path) -> None:
         f"fetch(open_source({URL!r}), 'd', Path({str(tmp_path)!r}))"
     )
     child = subprocess.Popen([sys.executable, "-c", program])
-    parts = tmp_path / "d" / PARTS_FOLDER
+    parts = copy(tmp_path) / PARTS_FOLDER
     deadline = time.monotonic() + 60
     while not any(part.stat().st_size > 2**22 for part in parts.glob("*.part")):
         assert time.monotonic() < deadline
@@ -175,7 +182,7 @@ def test_killed_in_the_middle_and_run_again(small: Any, tmp_path: Path) -> None:
         time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert SIGNAL not in visible(tmp_path / "d")
+    assert SIGNAL not in visible(copy(tmp_path))
 
     small.faults.stall_after.clear()
     small.faults.release.set()
@@ -184,7 +191,7 @@ def test_killed_in_the_middle_and_run_again(small: Any, tmp_path: Path) -> None:
     (asked,) = small.faults.gets(f"{ID}/{SIGNAL}")
     assert asked is not None
     assert int(asked.removeprefix("bytes=").removesuffix("-")) >= 2**22
-    assert (tmp_path / "d" / SIGNAL).read_bytes() == large
+    assert (copy(tmp_path) / SIGNAL).read_bytes() == large
 
 
 def test_a_full_disk_says_so_and_leaves_no_half_file(
@@ -196,7 +203,7 @@ def test_a_full_disk_says_so_and_leaves_no_half_file(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="disk is full"):
         fetch(open_source(URL), "d", tmp_path)
-    assert visible(tmp_path / "d") == set()
+    assert visible(copy(tmp_path)) == set()
     monkeypatch.undo()
     monkeypatch.setenv("NEUROPAIR_OPENNEURO_ENDPOINT", small.endpoint)
     assert fetch(open_source(URL), "d", tmp_path).n_files == 6
@@ -211,6 +218,36 @@ def test_only_what_the_study_selects_is_fetched(small: Any, tmp_path: Path) -> N
         OTHER.replace("_eeg.edf", "_events.tsv"),
     }
     assert small.faults.gets(f"{ID}/{SIGNAL}") == []
+
+
+def test_what_another_study_fetched_does_not_matter(small: Any, tmp_path: Path) -> None:
+    one = Selection(subject=["02"])
+    fresh = fetch(open_source(URL), "d", tmp_path / "a", one)
+    fetch(open_source(URL), "d", tmp_path / "b")
+    after = fetch(open_source(URL), "d", tmp_path / "b", one)
+    assert after.files == fresh.files
+    found = [index_dataset(got.dataset, one, files=got.files) for got in (fresh, after)]
+    assert found[0].recordings == found[1].recordings
+    assert found[0].losses == found[1].losses
+    assert len(found[0].recordings) == 1
+
+
+def test_two_sources_of_one_id_do_not_mix(small: Any, tmp_path: Path) -> None:
+    small.put("ds000998/README", b"another dataset")
+    first = fetch(open_source(URL), "d", tmp_path)
+    second = fetch(open_source("openneuro:ds000998"), "d", tmp_path)
+    assert visible(second.dataset.root) == {"README"}
+    assert first.dataset.root != second.dataset.root
+
+
+def test_what_the_source_no_longer_has_is_removed_and_counted(small: Any, tmp_path: Path) -> None:
+    root = fetch(open_source(URL), "d", tmp_path).dataset.root
+    small.client.delete_object(Bucket="openneuro.org", Key=f"{ID}/{OTHER}")
+    got = fetch(open_source(URL), "d", tmp_path)
+    assert OTHER not in visible(root)
+    assert [(loss.action, loss.count, loss.where) for loss in got.losses] == [
+        ("repaired", 1, OTHER)
+    ]
 
 
 def test_nothing_selected_is_an_error(bucket: Any, tmp_path: Path) -> None:
