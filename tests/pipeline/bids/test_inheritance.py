@@ -59,7 +59,6 @@ def stripped(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.real
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # pybids leaves its SQLite database open
 @pytest.mark.parametrize(
     ("name", "events_at"),
     [

@@ -47,6 +47,7 @@ def test_no_utf8(dataset: Dataset) -> None:
         read_participants(dataset, ["age"])
 
 
+@pytest.mark.real
 def test_a_real_one(real_data: Path) -> None:
     root = real_data / "events" / "ds004514"
     found = read_participants(Dataset("ds004514", root, "", {}), ["sex"])
