@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 import yaml
-from neuropair.schemas.errors import RecipeError
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from neuropair.schemas.errors import RecipeError
 
 
 class Strict(BaseModel):
@@ -71,7 +72,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = key_node.value
+            key = str(key_node.value)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key!r} stands twice", key_node.start_mark

@@ -6,9 +6,10 @@ import re
 from string import Formatter
 from typing import Annotated, Literal, Self
 
+from pydantic import Field, model_validator
+
 from neuropair.schemas.base import Strict
 from neuropair.schemas.kinds import Modality
-from pydantic import Field, model_validator
 
 ENTITIES = ("subject", "session", "task", "acquisition", "run")
 """Entities that a template may name."""

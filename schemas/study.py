@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import Field, model_validator
+
 from neuropair.schemas.base import Strict
 from neuropair.schemas.kinds import Modality, Tier
 from neuropair.schemas.recipe import Selection
 from neuropair.schemas.signals import Signals
-from pydantic import Field, model_validator
 
 
 class StudyDataset(Strict):

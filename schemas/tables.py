@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+
 from neuropair.schemas.errors import CorpusError
 
 _STR, _I32, _I64 = pa.string(), pa.int32(), pa.int64()

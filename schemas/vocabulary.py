@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 import yaml
+
 from neuropair.schemas.errors import RecipeError
 
 

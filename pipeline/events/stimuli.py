@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from neuropair.pipeline.events.identity import ContentKeys, kind_of, normalise
@@ -95,25 +94,25 @@ def contradictions(
         Recording id -> error, for those that use such a name.
     """
     spellings: dict[str, set[str]] = defaultdict(set)
-    for table, rules in tables.values():
+    used: dict[str, set[str]] = defaultdict(set)
+    for recording, (table, rules) in tables.items():
         for key, path in _named(table, rules):
             spellings[key].add(path)
+            used[recording].add(key)
     different = {key: found for key, paths in spellings.items() if (found := _differ(paths, keys))}
-    errors = {}
-    for recording, (table, rules) in tables.items():
-        used = {key for key, _ in _named(table, rules)} & set(different)
-        if used:
-            errors[recording] = _contradicted(recording, sorted(used)[0], different, recipe)
-    return errors
+    return {
+        recording: _contradicted(recording, min(wrong), different, recipe)
+        for recording, mine in used.items()
+        if (wrong := mine & set(different))
+    }
 
 
 def _named(table: pd.DataFrame, rules: Sequence[Rule]) -> Iterable[tuple[str, str]]:
-    chosen = table[np.asarray(table["identity"] == "name", dtype=bool)]
-    distinct = chosen[["stimulus", "stimulus_name", "rule"]].drop_duplicates()
-    for key, name, number in distinct.itertuples(index=False):
+    columns = (table[name].tolist() for name in ("identity", "stimulus", "stimulus_name", "rule"))
+    for identity, key, name, number in zip(*columns, strict=True):
         how = rules[number].stimulus
-        folder = how.folder if how is not None else ""
-        yield str(key), f"{folder}/{str(name).replace(chr(92), '/')}"
+        if identity == "name" and how is not None:
+            yield key, f"{how.folder}/{name.replace(chr(92), '/')}"
 
 
 def _differ(paths: set[str], keys: ContentKeys) -> tuple[str, str] | None:

@@ -133,8 +133,8 @@ def _decode(content: bytes, where: str) -> tuple[str, list[Loss]]:
         losses.append(_repaired("byte-order mark removed", f"{where}:1"))
         content = content[3:]
     if b"\r" in content:
-        count = content.count(b"\r")
-        losses.append(_repaired(f"{count} carriage returns at line ends", where))
+        reason = "carriage return at the line's end"
+        losses.append(Loss("events", "row", "repaired", content.count(b"\r"), reason, where))
     try:
         return content.decode("utf-8"), losses
     except UnicodeDecodeError as error:
