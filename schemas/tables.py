@@ -194,7 +194,7 @@ PAIRS = _table(
     _number(
         "covariate_distance", "T2 to T5: RMS of standardised covariate differences", "pooled SD"
     ),
-    _column("n_alternatives", _I32, "partners that would have been admissible beside this one"),
+    _column("n_alternatives", _I32, "T2 to T5: partners as admissible as this one", null=True),
     _number("soa_ratio", "larger over smaller median stimulus interval of the two recordings"),
     _number("quality", "quality of the worse window; null if paired from tables, without signals"),
 )
