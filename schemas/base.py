@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from neuropair.schemas.errors import RecipeError
 
 
+_TELLING = ("extra_forbidden", "value_error")
+"""Kinds of problems that say more than that the type is wrong, best first."""
+
+
 class Strict(BaseModel):
     """A model that refuses keys it does not know, and cannot be changed."""
 
@@ -55,9 +59,9 @@ class Strict(BaseModel):
             return cls.model_validate(content)
         except ValidationError as error:
             problems = error.errors()
-            # a wrong key inside a union comes after the complaints of the other members
-            unknown = (each for each in problems if each["type"] == "extra_forbidden")
-            first = next(unknown, problems[0])
+            # what is wrong inside a member of a union comes after the other members' complaints
+            told = (p for kind in _TELLING for p in problems if p["type"] == kind)
+            first = next(told, problems[0])
             parts = [str(part) for part in first["loc"] if "[" not in str(part)]
             raise RecipeError(
                 _problem(first),
