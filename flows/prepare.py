@@ -70,9 +70,16 @@ def prepare_dataset(loaded: LoadedStudy, entry: StudyDataset, corpus: str, cache
         entry.include,
         entry.exclude,
         extra=extra_folders(recipe, signals),
+        signals=recipe.signals,
     )
     dataset = fetched.dataset
-    index = index_dataset(dataset, entry.include, entry.exclude)
+    index = index_dataset(
+        dataset,
+        entry.include,
+        entry.exclude,
+        signals_needed=recipe.signals,
+        files=fetched.files,
+    )
     events = read_dataset_events(index, recipe)
     described = describe(recipe, dataset.description)
     jobs = tuple(

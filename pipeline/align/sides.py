@@ -206,9 +206,9 @@ def selects(side: Side, recordings: pd.DataFrame) -> Bools:
     """Which recordings a side takes, by modality, dataset and task."""
     keep = (recordings["modality"] == str(side.modality)).to_numpy()
     if side.dataset is not None:
-        keep &= recordings["dataset"].isin(side.dataset).to_numpy()
+        keep = keep & recordings["dataset"].isin(side.dataset).to_numpy()
     if side.task is not None:
-        keep &= recordings["task"].isin(side.task).to_numpy()
+        keep = keep & recordings["task"].isin(side.task).to_numpy()
     return np.asarray(keep, dtype=bool)
 
 
