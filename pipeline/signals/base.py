@@ -63,11 +63,10 @@ def read_table(dataset: Dataset, path: PurePosixPath, needs: tuple[str, ...]) ->
             skip_blank_lines=True,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DatasetError(
-            f"is no table ({error}).",
-            where=str(file),
-            remedy="mend the table: columns are separated by tabs, as many in each row",
-        ) from error
+        raise _no_table(file, str(error)) from error
+    if not isinstance(table.index, pd.RangeIndex):
+        # pandas takes surplus cells for an index
+        raise _no_table(file, "rows have more cells than line 1")
     missing = [name for name in needs if name not in table.columns]
     if missing:
         raise DatasetError(
@@ -75,5 +74,13 @@ def read_table(dataset: Dataset, path: PurePosixPath, needs: tuple[str, ...]) ->
             where=f"{file}, line 1",
             remedy="name the columns as BIDS does",
         )
-    text = table.map(str.strip)
+    text = table.fillna("").map(str.strip)
     return text.mask(text.apply(lambda column: column.str.lower()).isin(["n/a", "na", "nan"]), "")
+
+
+def _no_table(file: Path, why: str) -> DatasetError:
+    return DatasetError(
+        f"is no table ({why}).",
+        where=str(file),
+        remedy="mend the table: columns are separated by tabs, as many in each row",
+    )

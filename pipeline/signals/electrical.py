@@ -95,10 +95,11 @@ def prepare(
     for name, factor in factors.items():
         if name in kept:
             raw[name] = raw.get_data(picks=[name]) * factor
+    gaps, missing = _missing(raw)
     work = Work(
         raw,
         channels,
-        _missing(raw),
+        missing,
         where,
         line,
         [Step("read", read, software("mne")), position_step],
@@ -107,7 +108,7 @@ def prepare(
     if settings.bad_channels == "none":
         for channel in work.kept:
             channel.reasons.clear()
-    quality.absolute(work.kept, raw.get_data(), _gaps_only(work))
+    quality.absolute(work.kept, raw.get_data(), gaps)
     excluded = [c.type for c in channels if not c.wanted]
     if excluded:
         reason = f"not of the modality: types {', '.join(sorted(set(excluded)))}"
@@ -127,17 +128,17 @@ def _line_frequency(recording: Recording, raw: BaseRaw, settings: EEG | MEG) -> 
     return value if np.isfinite(value) and value > 0 else None
 
 
-def _missing(raw: BaseRaw) -> Mask:
-    """Find gaps and BAD_ spans; interpolate the gaps in `raw`."""
+def _missing(raw: BaseRaw) -> tuple[Mask, Mask]:
+    """Find gaps, and gaps with BAD_ spans; interpolate the gaps in `raw`."""
     data = raw.get_data()
     gaps: Mask = ~np.isfinite(data)
     bad, skipped = _annotated(raw, "bad"), _annotated(raw, "bad_acq_skip")
     # an acquisition that was skipped reads as zeros
-    gaps |= skipped
-    if gaps.any():
-        filters.fill(data, gaps)
+    to_fill = np.logical_or(gaps, skipped)
+    if to_fill.any():
+        filters.fill(data, to_fill)
         raw[:] = data
-    return np.logical_or(gaps, bad)
+    return gaps, np.logical_or(to_fill, bad)
 
 
 def _annotated(raw: BaseRaw, prefix: str) -> Mask:
@@ -179,19 +180,13 @@ def find_bad(work: Work, settings: EEG | MEG, *, correlation: bool, ransac: bool
     _report_bad(work)
 
 
-def _gaps_only(work: Work) -> Mask:
-    """Missing samples without the spans that all channels lack: those are nobody's fault."""
-    shared = work.missing.all(axis=0)
-    return work.missing & ~shared if not shared.all() else work.missing
-
-
 def _relative(
     work: Work, data: Signal, rows: list[int], detect: bool, correlation: bool, ransac: bool
 ) -> dict[str, Any]:
     """Apply the criteria that compare channels of one kind; return what was done."""
     rows = [row for row in rows if not _silent(work.kept[row])]
     channels = [work.kept[row] for row in rows]
-    judged = prep.usable(data[rows], work.missing[rows])
+    judged = prep.usable(data[rows], work.missing[rows], work.sfreq)
     if len(rows) < prep.MIN_CHANNELS:
         return {"done": False, "reason": f"{len(rows)} channels: too few to compare"}
     if judged.shape[1] < prep.MIN_SECONDS * work.sfreq:

@@ -239,7 +239,9 @@ class Grid:
         taps = firwin(20 * max(up, down) + 1, 1 / max(up, down), window=_KAISER)
         out = np.empty((len(data), self.n_times))
         for row, values in zip(out, data, strict=True):
-            row[:] = resample_poly(values, up, down, window=taps, padtype="line")[: len(row)]
+            # scipy-stubs does not know the coefficients that scipy documents for `window`
+            full = resample_poly(values, up, down, window=taps, padtype="line")  # type: ignore[call-overload]
+            row[:] = full[: len(row)]
         return out
 
     def valid(self, missing: Mask) -> Mask:

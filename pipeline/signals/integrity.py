@@ -94,10 +94,7 @@ def _brainvision(dataset: Dataset, path: PurePosixPath) -> list[Loss]:
     if "datafile" not in common or "numberofchannels" not in common:
         raise _truncated(file, "is no BrainVision header (no DataFile or NumberOfChannels)")
     name = common["datafile"].replace("$b", path.stem)
-    data_path = path.parent / name
-    if not inside(dataset, path.parent).joinpath(name).is_file():
-        data_path = path.with_suffix(".eeg")
-    data = inside(dataset, data_path)
+    data = inside(dataset, path.parent / name)
     width = _BRAINVISION_BYTES.get(binary.get("binaryformat", ""), 0)
     if not width:
         return []
@@ -130,10 +127,9 @@ def _ini(file: Path) -> configparser.ConfigParser:
 
 
 def _last_marker(dataset: Dataset, path: PurePosixPath, name: str | None) -> int:
-    file = inside(dataset, path).with_name((name or "").replace("$b", path.stem) or "none")
-    if not name or not file.is_file():
+    if not name:
         return 0
-    parser = _ini(inside(dataset, path.parent / file.name))
+    parser = _ini(inside(dataset, path.parent / name.replace("$b", path.stem)))
     markers = parser["Marker Infos"] if parser.has_section("Marker Infos") else {}
     positions = [value.split(",")[2] for value in markers.values() if value.count(",") >= 2]
     return max((int(p) for p in positions if p.strip().isdigit()), default=0)

@@ -184,7 +184,13 @@ def _ransac(
     return [str(name) for name in bad], np.mean(correlations < RANSAC_CORRELATION, axis=0)
 
 
-def usable(data: Signal, missing: Mask) -> Signal:
-    """Leave out samples that most channels lack: they are interpolated, and judge nothing."""
-    keep = missing.mean(axis=0) <= 0.5
+def usable(data: Signal, missing: Mask, sfreq: float) -> Signal:
+    """Leave out samples that a channel lacks: interpolated, they would count against it.
+
+    Where that leaves less than half of the recording, or less than PREP needs, only samples that
+    most channels lack are left out.
+    """
+    keep = ~missing.any(axis=0)
+    if keep.mean() < 0.5 or keep.sum() < MIN_SECONDS * sfreq:
+        keep = missing.mean(axis=0) <= 0.5
     return data if keep.all() else data[:, keep]
