@@ -14,7 +14,7 @@ class SimulationSettings(Strict):
     subjects: int = Field(default=6, ge=1, le=99)
     """Persons; each sits for EEG with fNIRS, for MEG, and for fMRI."""
     seconds: float = Field(default=180.0, ge=60, le=3600)
-    """Length of a recording of the tasks `faces` and `tapping`; the others take half of it."""
+    """Length of a recording of the tasks `faces` and `tapping`; the others are shorter."""
     seed: int = Field(default=0, ge=0)
     subjects_per_pool: int = Field(default=2, ge=1)
     """Persons who see the same pictures. No picture is in two pools, so that persons and

@@ -64,7 +64,7 @@ def write_snirf(
         n_wavelengths, n_channels, n_samples = intensity.shape
         # wavelengths of a channel side by side, as MNE wants its pairs
         series = intensity.transpose(2, 1, 0).reshape(n_samples, n_channels * n_wavelengths)
-        _write(file, "nirs/data1/dataTimeSeries", series)
+        _write(file, "nirs/data1/dataTimeSeries", series.astype(np.float32))
         _write(file, "nirs/data1/time", np.arange(n_samples) / sfreq)
         for number in range(n_channels * n_wavelengths):
             source, detector = probe.channels[number // n_wavelengths]

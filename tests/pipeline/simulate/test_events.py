@@ -140,11 +140,11 @@ def test_pictures_carry_information_only_where_the_settings_say_so() -> None:
 def test_right_pairs_are_what_the_tiers_say() -> None:
     happened = simulate_events(SimulationSettings(missing=0, spurious=0, subjects=2))
     counts = right_pairs(happened).groupby("tier").size()
-    # 32 + 16 + 20 trials together; 16 pictures x 2 x 2 in each of the other pairs of recordings
-    assert counts["T1"] == 2 * (32 + 16 + 20)
+    # 32 + 16 + 14 trials together; 16 pictures x 2 x 2 in each of the other pairs of recordings
+    assert counts["T1"] == 2 * (32 + 16 + 14)
     assert counts["T2"] == 2 * 5 * 64
-    # the collision's pictures are two persons' too: 6 pictures x 2 x 2, in MEG and in fMRI
-    assert counts["T4"] == 16 * 64 + 2 * 24
+    # the collision's pictures are two persons' too: 4 pictures x 2 x 2, in MEG and in fMRI
+    assert counts["T4"] == 16 * 64 + 2 * 16
 
 
 def test_the_duplicate_is_the_same_recording() -> None:

@@ -145,7 +145,7 @@ def test_fnirs_light_is_positive_and_couples_to_the_scalp_but_for_the_loose_opto
 
 def test_tapping_raises_oxygenation_over_the_other_hands_cortex() -> None:
     run, trials = _run("tapping", "fnirs")
-    oxy, deoxy = optodes.haemoglobin(run, CHOSEN, trials)
+    oxy, _ = optodes.haemoglobin(run, CHOSEN, trials)
     low_oxy = mne.filter.filter_data(oxy, run.sfreq, 0.02, 0.2, verbose="error")
     left, right = low_oxy[0:3].mean(axis=0), low_oxy[4:7].mean(axis=0)
 
