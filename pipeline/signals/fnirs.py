@@ -14,7 +14,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuropair.pipeline.signals.base import inside
 from neuropair.pipeline.signals.drift import drift_regressors, regress_out
 from neuropair.pipeline.signals.fnirs_channels import (
     PLAUSIBLE,
@@ -24,8 +23,8 @@ from neuropair.pipeline.signals.fnirs_channels import (
     lights,
     match_sidecar,
 )
+from neuropair.pipeline.signals.fnirs_clock import Clock, settle_clock
 from neuropair.pipeline.signals.fnirs_work import (
-    Source,
     Work,
     light_of,
     light_row,
@@ -88,11 +87,12 @@ def clean(
     _only_light(raw, recording)
     sidecar = match_sidecar(dataset, recording, raw)
     load(raw, str(dataset.root / recording.path))
+    clock = settle_clock(dataset, recording, raw)
+    raw, sfreq_source = clock.raw, float(clock.raw.info["sfreq"])
     geometry = check_geometry(raw, recording.path)
     work = Work(raw, settings.fnirs, str(recording.path), geometry.distances)
-    work.losses += [*losses, *sidecar.losses, *geometry.losses]
-    source = Source(_clock(dataset, recording, raw), float(raw.info["sfreq"]), raw.n_times)
-    work.step("read", channels=len(raw.ch_names), sfreq=source.sfreq, start_s=source.start,
+    work.losses += [*losses, *sidecar.losses, *clock.losses, *geometry.losses]
+    work.step("read", channels=len(raw.ch_names), sfreq=sfreq_source, start_s=clock.times[0],
               length_factor=geometry.factor)  # fmt: skip
     for channel, reason in sidecar.bad.items():
         work.mark(channel, reason)
@@ -103,13 +103,15 @@ def clean(
     excluded = _short_channels(work)
     left_out = [light_row(work, name, reason) for name, reason in excluded.items()]
     _beer_lambert(work, list(excluded))
-    sfreq, times, values, regressors = _band(work, source)
+    sfreq, times, values, regressors = _band(work, clock)
     rows = [row_of(work, channel, rename) for channel in work.raw.info["chs"]]
-    valid = np.array([light_of(work, name) not in work.unusable for name in work.raw.ch_names])
+    usable = np.array([light_of(work, name) not in work.unusable for name in work.raw.ch_names])
+    nearest = np.rint((times - clock.times[0]) * sfreq_source).astype(int)
+    recorded = clock.recorded[np.minimum(nearest, len(clock.recorded) - 1)]
     data = xr.Dataset(
         {
-            "signal": (("channel", "time"), np.where(valid[:, None], values, 0.0)),
-            "valid": (("channel", "time"), np.repeat(valid[:, None], len(times), axis=1)),
+            "signal": (("channel", "time"), np.where(usable[:, None], values, 0.0)),
+            "valid": (("channel", "time"), usable[:, None] & recorded[None]),
         },
         coords={"channel": [row["channel"] for row in rows], "time": times},
     )
@@ -117,8 +119,8 @@ def clean(
         data=data,
         channels=pd.DataFrame(rows + left_out),
         sfreq=sfreq,
-        sfreq_source=source.sfreq,
-        duration=source.samples / source.sfreq,
+        sfreq_source=sfreq_source,
+        duration=len(clock.times) / sfreq_source,
         steps=tuple(work.steps),
         quality=run_quality(rows),
         losses=tuple(work.losses),
@@ -141,22 +143,6 @@ def _only_light(raw: BaseRaw, recording: Recording) -> None:
             where=str(recording.path),
             remedy="exclude the recording, or fetch the file again",
         )
-
-
-def _clock(dataset: Dataset, recording: Recording, raw: BaseRaw) -> float:
-    """Time of the first sample, s.
-
-    Sample 0 stands at 0, or at 1/sfreq in files of Homer's making, whose stimulus onsets are on
-    that clock too. A later start (a piece of a longer recording) is BIDS's zero.
-    """
-    import h5py
-
-    with h5py.File(inside(dataset, recording.path), "r") as content:
-        first = float(content["nirs/data1/time"][0])
-        unit = content.get("nirs/metaDataTags/TimeUnit")
-        if unit is not None and np.ravel(unit[()])[0] in (b"ms", "ms"):
-            first /= 1000
-    return first if 0 <= first <= 1.5 / raw.info["sfreq"] else 0.0
 
 
 def _check_light(work: Work) -> None:
@@ -299,7 +285,7 @@ def _beer_lambert(work: Work, excluded: list[str]) -> None:
     work.step("modified Beer-Lambert law", ppf=work.settings.ppf)
 
 
-def _band(work: Work, source: Source) -> tuple[float, Floats, Floats, pd.DataFrame]:
+def _band(work: Work, clock: Clock) -> tuple[float, Floats, Floats, pd.DataFrame]:
     """High-pass by regression, low-pass, and samples at the rate asked for.
 
     The drift terms are regressors, as in the general linear model, and not a filter of 0.01 Hz,
@@ -308,29 +294,28 @@ def _band(work: Work, source: Source) -> tuple[float, Floats, Floats, pd.DataFra
     from scipy.interpolate import make_interp_spline
 
     settings, raw = work.settings, work.raw
-    clock = source.start + np.arange(source.samples) / source.sfreq
-    drift = drift_regressors(clock, settings.highpass)
-    everything = np.ones(len(clock), bool)
-    raw._data[:] = regress_out(raw._data.T, drift, everything).T
+    rate, start = float(raw.info["sfreq"]), clock.times[0]
+    drift = drift_regressors(clock.times, settings.highpass)
+    raw._data[:] = regress_out(raw._data.T, drift, clock.recorded).T
     work.step("high-pass as regressors", "nilearn", cutoff_hz=settings.highpass,
               regressors=drift.shape[1] + 1)  # fmt: skip
 
-    resampled = settings.sfreq is not None and settings.sfreq < source.sfreq * 0.99
-    sfreq = settings.sfreq if resampled and settings.sfreq else source.sfreq
+    resampled = settings.sfreq is not None and settings.sfreq < rate * 0.99
+    sfreq = settings.sfreq if resampled and settings.sfreq else rate
     lowpass = _lowpass(work, sfreq, resampled)
     if lowpass is not None:
         # mne's default transition of 2 Hz hardly filters: on the tapping set up to 40 % of the
         # energy stayed above 0.5 Hz. Its default padding keeps the first sample as it is, and
         # first samples are often off: `symmetric` does not hang the padding on them
-        width = min(_TRANSITION * lowpass, source.sfreq / 2 - lowpass)
+        width = min(_TRANSITION * lowpass, rate / 2 - lowpass)
         raw.filter(None, lowpass, h_trans_bandwidth=width, pad="symmetric", verbose="ERROR")
         work.step("low-pass", cutoff_hz=lowpass, transition_hz=width, design="FIR, zero phase",
                   pad="symmetric")  # fmt: skip
     if not resampled:
-        return source.sfreq, clock, raw.get_data(), drift
+        return rate, clock.times, raw.get_data(), drift
     # exact sample times; mne's resampling stretches the recording by up to half a sample
-    times = source.start + np.arange(int((clock[-1] - source.start) * sfreq + 1e-6) + 1) / sfreq
-    values = make_interp_spline(clock, raw.get_data().T, k=3)(times).T
+    times = start + np.arange(int((clock.times[-1] - start) * sfreq + 1e-6) + 1) / sfreq
+    values = make_interp_spline(clock.times, raw.get_data().T, k=3)(times).T
     work.step("resample", "scipy", sfreq=sfreq, method="cubic spline at the exact times")
     return sfreq, times, values, drift_regressors(times, settings.highpass)
 

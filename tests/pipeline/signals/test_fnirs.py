@@ -17,6 +17,7 @@ import pytest
 
 from neuropair.pipeline.signals import cleaner
 from neuropair.pipeline.signals.fnirs import _regress_nearest
+from neuropair.pipeline.signals.fnirs_clock import settle_clock
 from neuropair.pipeline.types import CleanSignal, Dataset, Recording
 from neuropair.schemas.errors import DatasetError
 from neuropair.schemas.kinds import Modality
@@ -389,6 +390,52 @@ def test_other_data_types_and_too_short_recordings(copy: Path) -> None:
             file[f"nirs/data1/measurementList{i + 1}/dataType"][...] = 201
     with pytest.raises(DatasetError):
         clean(copy, PROBE)
+
+
+@pytest.mark.real
+def test_missing_samples_keep_their_time_and_are_masked(copy: Path) -> None:
+    """Three seconds are cut out of the file; what comes after stays where it was."""
+    straight = clean(copy, PROBE)
+    with snirf(copy) as file:
+        kept = np.r_[0:500, 530:1200]
+        time, data = file["nirs/data1/time"][kept], file["nirs/data1/dataTimeSeries"][kept]
+        del file["nirs/data1/time"], file["nirs/data1/dataTimeSeries"]
+        file["nirs/data1/time"], file["nirs/data1/dataTimeSeries"] = time, data
+    signal = clean(copy, PROBE)
+    assert signal.duration == pytest.approx(120.0)
+    np.testing.assert_allclose(signal.data.time, straight.data.time, atol=1e-6)
+    masked = signal.data.time.values[~signal.data.valid.values[0]]
+    assert masked.min() == pytest.approx(50.1, abs=0.2)
+    assert masked.max() == pytest.approx(53.0, abs=0.2)
+    assert any("30 samples missing" in loss.reason for loss in signal.losses)
+    with h5py.File(copy / f"{PROBE}_nirs.snirf") as file:
+        after = file["nirs/data1/dataTimeSeries"][500:, 0]
+    raw = mne.io.read_raw_snirf(copy / f"{PROBE}_nirs.snirf", preload=True, verbose="ERROR")
+    dataset = Dataset(id="x", root=copy, source="here", description={})
+    clock = settle_clock(dataset, recording_at(copy, PROBE), raw)
+    np.testing.assert_allclose(clock.raw.get_data()[0, 530:], after, rtol=1e-9)
+    assert (~clock.recorded).sum() == 30
+
+
+@pytest.mark.real
+def test_times_that_go_back_or_are_too_few(copy: Path) -> None:
+    with snirf(copy) as file:
+        file["nirs/data1/time"][700] = 3.0
+    with pytest.raises(DatasetError, match="times do not increase"):
+        clean(copy, PROBE)
+    with snirf(copy) as file:
+        time = file["nirs/data1/time"][:1100]
+        del file["nirs/data1/time"]
+        file["nirs/data1/time"] = time
+    with pytest.raises(DatasetError):
+        clean(copy, PROBE)
+
+
+@pytest.mark.real
+def test_a_piece_of_a_longer_recording_starts_at_zero(copy: Path) -> None:
+    with snirf(copy) as file:
+        file["nirs/data1/time"][...] += 300.0
+    assert clean(copy, PROBE).data.time.values[0] == 0.0
 
 
 @pytest.mark.real
