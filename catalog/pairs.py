@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from neuropair.catalog.splits import SPLIT_NAMES
-from neuropair.catalog.stream.selection import resolve
+from neuropair.catalog.stream.selection import Selection, resolve
 from neuropair.catalog.stream.stream import PairStream
 from neuropair.schemas.errors import QueryError
 
@@ -89,6 +89,16 @@ class Pairs:
         DamagedError
             If a recording of the pairs cannot be read.
         """
+        return PairStream(self.select(), batch_size, **options)
+
+    def select(self) -> Selection:
+        """Resolve the pairs to rows of arrays: what several streams can share.
+
+        Raises
+        ------
+        DamagedError
+            If a recording of the pairs cannot be read.
+        """
         pairs = self.to_arrow()
         database = self.corpus.database
         condition = "TRUE" if self._condition is None else self._condition
@@ -101,9 +111,7 @@ class Pairs:
             "channels", f'"row" >= 0 AND recording IN ({selected})', 'recording, "row"'
         )
         location, release = self.corpus.location, self.corpus.release.id
-        return PairStream(
-            resolve(location, release, pairs, recordings, channels), batch_size, **options
-        )
+        return resolve(location, release, pairs, recordings, channels)
 
     @property
     def _condition(self) -> str | None:
