@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from neuropair.schemas.errors import RecipeError
 from neuropair.schemas.recipe import Recipe
@@ -15,23 +17,18 @@ HED_VERSION = "8.4.0"
 def check_hed(recipe: Recipe) -> None:
     """Validate the HED strings of a recipe's rules.
 
-    The schema is loaded from its file in the wheel: loading it by version would copy it to the
-    home folder, and could ask the network.
-
     Raises
     ------
     RecipeError
         Naming the first rule whose string is not valid HED, and what is wrong with it.
     """
-    from hed import HedString, load_schema
+    from hed import HedString
 
-    schema = None
     for entry_number, entry in enumerate(recipe.events):
         for rule_number, rule in enumerate(entry.rules):
             if rule.hed is None:
                 continue
-            schema = schema or load_schema(str(_schema_file()))
-            issues = HedString(rule.hed, schema).validate(allow_placeholders=False)
+            issues = HedString(rule.hed, _schema()).validate(allow_placeholders=False)
             if issues:
                 first = issues[0]
                 raise RecipeError(
@@ -44,5 +41,10 @@ def check_hed(recipe: Recipe) -> None:
                 )
 
 
-def _schema_file() -> Path:
-    return Path(str(files("hed.schema"))) / "schema_data" / f"HED{HED_VERSION}.xml"
+@cache
+def _schema() -> Any:
+    """Load the schema from its file: by version it would be copied to the home folder."""
+    from hed import load_schema
+
+    folder = Path(str(files("hed.schema"))) / "schema_data"
+    return load_schema(str(folder / f"HED{HED_VERSION}.xml"))

@@ -36,14 +36,14 @@ def add_stimuli(
     """
     stimuli: list[str | None] = []
     identities: list[str] = []
-    notes: dict[str, list[str]] = defaultdict(list)
+    notes: dict[str, list[str | None]] = defaultdict(list)
     for number, name in zip(table["rule"], table["stimulus_name"], strict=True):
         how = rules[number].stimulus
         key = None
         if how is not None and how.identity != "none":
             key, note = _key(how, name, recipe, keys)
             if note is not None:
-                notes[note].append(str(name))
+                notes[note].append(name)
         stimuli.append(key)
         identities.append(how.identity if how is not None and key is not None else "none")
     table["stimulus"] = pd.Series(stimuli, index=table.index, dtype=object)
@@ -73,9 +73,10 @@ def _key(
     return keys.key(path), keys.note(path)
 
 
-def _listed(names: list[str]) -> str:
-    different = list(dict.fromkeys(names))
-    return ", ".join(different[:_NAMED]) + (", ..." if len(different) > _NAMED else "")
+def _listed(names: list[str | None]) -> str | None:
+    different = [name for name in dict.fromkeys(names) if name is not None]
+    more = ", ..." if len(different) > _NAMED else ""
+    return ", ".join(different[:_NAMED]) + more if different else None
 
 
 def contradictions(
