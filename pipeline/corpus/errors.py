@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,8 @@ _REMEDIES = {
     errno.EROFS: "choose a corpus folder that can be written",
     errno.EACCES: "choose a corpus folder that you may write",
 }
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 400
 _REMEDY = "check space, permission, address and network, and run again: what is written is kept"
 
 
@@ -33,16 +36,17 @@ def storage_errors(where: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot be read or written ({error.strerror or first_line(error)}).",
+            f"cannot be read or written ({error.strerror or summary(error)}).",
             where=where,
             remedy=_REMEDIES.get(error.errno or 0, _REMEDY),
         ) from error
     except (BaseError, DeltaError) as error:
         raise StorageError(
-            f"cannot be read or written ({first_line(error)}).", where=where, remedy=_REMEDY
+            f"cannot be read or written ({summary(error)}).", where=where, remedy=_REMEDY
         ) from error
 
 
-def first_line(error: BaseException) -> str:
-    """First line of what an error says; Rust errors append pages of debug output."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+def summary(error: BaseException) -> str:
+    """Say in one line what Rust's errors spread over many, without their colours."""
+    lines = [_COLOUR.sub("", line).strip("\u21b3 ") for line in str(error).splitlines()]
+    return ": ".join(line for line in lines if line)[:_LONGEST] or type(error).__name__
