@@ -33,12 +33,9 @@ def debounced(times: Floats, codes: Integers) -> tuple[Train, int]:
     close = np.flatnonzero((np.diff(codes) == 0) & (np.diff(times) < DEBOUNCE)) + 1
     last = -1
     for row in close.tolist():
-        if last < row - 1:
+        if keep[row - 1]:
             last = row - 1
-        if times[row] - times[last] < DEBOUNCE:
-            keep[row] = False
-        else:
-            last = row
+        keep[row] = times[row] - times[last] >= DEBOUNCE
     return Train(times[keep], codes[keep], index[keep]), int((~keep).sum())
 
 
