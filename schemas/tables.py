@@ -131,7 +131,11 @@ EVENTS = _table(
         null=True,
     ),
     _text("repetition_class", "first, immediate or delayed; null unknown"),
-    _number("preceding_interval", "time since the previous event that the recipe keeps", "s"),
+    _number(
+        "preceding_interval",
+        "time since the previous kept event that is neither a response nor a marker",
+        "s",
+    ),
     _number("run_position", "onset as a share of the run's events span, 0 to 1"),
     _number("response_time", "response time", "s"),
     _text("attributes", "JSON: attributes that the recipe gives"),
