@@ -55,7 +55,7 @@ def write_fif(
     sfreq: float,
     names: list[str],
     *,
-    types: str | list[str] = "eeg",
+    types: str = "eeg",
     annotations: mne.Annotations | None = None,
     first_samp: int = 0,
     channels_tsv: pd.DataFrame | None = None,
@@ -72,10 +72,8 @@ def write_fif(
     raw.save(folder / "sub-01_task-rest_eeg.fif", fmt="double", overwrite=True, verbose="ERROR")
     path = PurePosixPath("sub-01/eeg/sub-01_task-rest_eeg.fif")
     if channels_tsv is None:
-        kinds = (
-            [types.upper()] * len(names) if isinstance(types, str) else [t.upper() for t in types]
-        )
-        channels_tsv = pd.DataFrame({"name": names, "type": kinds, "units": "V"})
+        kind = {"eeg": "EEG", "mag": "MEGMAG"}[types]
+        channels_tsv = pd.DataFrame({"name": names, "type": kind})
     table = folder / "sub-01_task-rest_channels.tsv"
     channels_tsv.to_csv(table, sep="\t", index=False)
     recording = Recording(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,8 @@ _FROM_BIDS = {
     "ECOG": "ecog",
     "DBS": "dbs",
 }
+# readers of EDF take every channel for EEG; names are all there is without channels.tsv
+_NO_ELECTRODE = re.compile(r"(VEOG|HEOG|EOG|ECG|EKG|EMG|RESP|STATUS|TRIG)", re.IGNORECASE)
 _MICROVOLT = {"uv", "µv", "μv", "microvolt", "microvolts"}
 
 
@@ -118,6 +121,8 @@ def describe(
         for name, row in table.items()
         if row["type"] and not row["type"].upper().startswith("MEG")
     }
+    if not table:
+        types |= {name: kind for name in raw.ch_names if (kind := _type_by_name(name))}
     eeg = [name for name in raw.ch_names if types[name] == "eeg"]
     where = str(dataset.root / recording.path)
     names = standard_names(eeg, rename, where) if recording.modality is Modality.EEG else {}
@@ -142,6 +147,15 @@ def describe(
     return channels, losses
 
 
+def _type_by_name(name: str) -> str | None:
+    """Type of a channel whose name says that it is no electrode of the scalp."""
+    found = _NO_ELECTRODE.match(name.strip())
+    if found is None:
+        return None
+    word = found.group(1).upper()
+    return _FROM_BIDS.get(word) or {"EKG": "ecg"}.get(word, "stim")
+
+
 def _channels_tsv(
     raw: BaseRaw, dataset: Dataset, recording: Recording
 ) -> tuple[dict[str, dict[str, str]], list[Loss]]:
@@ -151,18 +165,25 @@ def _channels_tsv(
         return {}, [Loss("signal", "file", "flagged", 1, reason, str(recording.path))]
     table = read_table(dataset, path, ("name", "type"))
     rows = {row["name"]: row for row in table.to_dict("records")}
+    rows = _by_file_name(rows, raw.ch_names)
     losses = []
     for names, reason in (
         ([n for n in rows if n not in raw.ch_names], "in channels.tsv and not in the file"),
         ([n for n in raw.ch_names if n not in rows], "in the file and not in channels.tsv"),
     ):
-        # trigger channels of FIF files are left out of many channels.tsv
         if names:
             shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
             losses.append(
                 Loss("signal", "channel", "flagged", len(names), f"{reason}: {shown}", str(path))
             )
     return {str(k): {str(a): str(b) for a, b in row.items()} for k, row in rows.items()}, losses
+
+
+def _by_file_name(rows: dict[Any, Any], names: list[str]) -> dict[Any, Any]:
+    """Key rows by the file's spelling, where channels.tsv has the standard one (FC5 for Fc5.)."""
+    strangers = [name for name in names if name not in rows]
+    spelling = {new: old for old, new in standard_names(strangers, {}, "").items()}
+    return {name if name in names else spelling.get(name, name): row for name, row in rows.items()}
 
 
 def unit_factors(

@@ -255,7 +255,8 @@ def remove_line(work: Work, settings: EEG | MEG) -> Band:
         for channel, ratio in zip(work.kept, ratios, strict=True):
             if np.isfinite(ratio):
                 channel.quality["line_ratio"] = float(ratio)
-    step, flag = filters.notch(data, work.sfreq, work.line, band)
+    asked = settings.line_freq is not None
+    step, flag = filters.notch(data, work.sfreq, work.line, band, asked=asked)
     work.raw[:] = data
     work.steps.append(step)
     if flag:

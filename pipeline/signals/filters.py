@@ -78,7 +78,9 @@ class Band:
         return math.inf if self.lowpass is None else self.lowpass + self.low_transition
 
 
-def notch(data: Signal, sfreq: float, line: float | None, band: Band) -> tuple[Step, str | None]:
+def notch(
+    data: Signal, sfreq: float, line: float | None, band: Band, *, asked: bool = True
+) -> tuple[Step, str | None]:
     """Remove line noise and its harmonics within the band, in place.
 
     Parameters
@@ -90,6 +92,8 @@ def notch(data: Signal, sfreq: float, line: float | None, band: Band) -> tuple[S
         Hz; None if it is not known or not to be removed.
     band : Band
         Harmonics above it are left to the low-pass.
+    asked : bool
+        Whether line noise is to be removed: what the record says where `line` is None.
 
     Returns
     -------
@@ -101,7 +105,8 @@ def notch(data: Signal, sfreq: float, line: float | None, band: Band) -> tuple[S
 
     used = software("mne")
     if line is None:
-        return Step("notch", {"done": False, "reason": "line frequency not given"}, used), None
+        why = "line frequency not given" if asked else "not asked for"
+        return Step("notch", {"done": False, "reason": why}, used), None
     # the filter needs half a notch (freq / 400) and half a transition band below Nyquist
     limit = min(band.stop, sfreq / 2 - _NOTCH_TRANSITION)
     freqs = [float(f) for f in np.arange(line, limit, line) if f * (1 + 1 / 400) < limit]

@@ -153,3 +153,22 @@ def test_units(tmp_path: Path, dimension: str, volts: float, action: str | None)
     assert np.abs(middle).max() == pytest.approx(volts, rel=0.01)
     about_units = [loss.action for loss in clean.losses if "unit" in loss.reason]
     assert about_units == ([action] if action else [])
+
+
+def test_channels_table_in_standard_spelling(tmp_path: Path) -> None:
+    names = ["Fc5.", "Cz..", "Iz.."]
+    table = pd.DataFrame({"name": ["FC5", "Cz", "Iz"], "type": "EEG", "status": "good"})
+    table.loc[1, "status"] = "bad"
+    made = write_fif(tmp_path, background(3, 20, 250), 250, names, channels_tsv=table)
+    clean = run(*made)
+    assert list(clean.channels["channel"]) == ["FC5", "Cz", "Iz"]
+    assert list(clean.channels["status"]) == ["good", "bad", "good"]
+    assert not [loss for loss in clean.losses if "channels.tsv" in loss.reason]
+
+
+def test_types_by_name_where_no_table_gives_them(tmp_path: Path) -> None:
+    names = ["Cz", "Pz", "EOG left", "ECG", "Status"]
+    dataset, recording = write_fif(tmp_path, background(5, 20, 250), 250, names)
+    clean = run(dataset, replace(recording, channels_path=None))
+    assert list(clean.channels["type"]) == ["eeg", "eeg", "eog", "ecg", "stim"]
+    assert any(loss.reason.startswith("no channels.tsv") for loss in clean.losses)

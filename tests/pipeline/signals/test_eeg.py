@@ -177,6 +177,7 @@ class TestFilters:
             "reason": "line frequency not given",
         }
         assert step(run(*made, line_freq=60), "notch")["freqs"] == [60.0]
+        assert step(run(*made, line_freq=None), "notch")["reason"] == "not asked for"
 
     @pytest.mark.parametrize("sfreq", [256.0, 600.614990234375, 1000.0])
     def test_amplitude_and_time_survive_resampling(self, tmp_path: Path, sfreq: float) -> None:
@@ -278,6 +279,18 @@ class TestFaults:
         assert found["none"] == {first[1]}
         assert found["sidecar"] == {first[1], first[2]}
         assert found["detect"] == {first[0], first[1], first[2]}
+
+
+def test_skipped_acquisition_is_masked_and_does_not_ring(tmp_path: Path) -> None:
+    data = background(4, 40, 250) + 5e-4
+    data[:, 5000:5500] = 0.0
+    notes = mne.Annotations([20.0], [2.0], ["BAD_ACQ_SKIP"])
+    clean = run(*write_fif(tmp_path, data, 250, TEN_TWENTY[:4], annotations=notes))
+    time = clean.data["time"].to_numpy()
+    masked = time[~clean.data["valid"][0].to_numpy()]
+    assert (masked.min(), masked.max()) == pytest.approx((20.0, 22.0), abs=0.01)
+    beside = (np.abs(time - 19.5) < 0.4) | (np.abs(time - 22.5) < 0.4)
+    assert np.abs(row(clean, "Fp1")[beside]).max() < 1e-4
 
 
 class TestChannels:

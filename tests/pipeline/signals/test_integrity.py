@@ -155,3 +155,17 @@ def test_file_of_no_known_format(tmp_path: Path) -> None:
     (recording,) = recordings.values()
     with pytest.raises(DatasetError, match="cannot be read"):
         run(dataset, recording)
+
+
+def test_what_the_reader_says_is_kept(real_data: Path, tmp_path: Path) -> None:
+    """A marker just after the last sample is no truncation; MNE warns and leaves it out."""
+    dataset, path = _copy(real_data, tmp_path, BRAINVISION)
+    folder = real_data / BRAINVISION[0]
+    _, recordings = open_real(folder)
+    recording = recordings["sub-01/ses-01/task-n170_run-01_eeg"]
+    assert recording.channels_path is not None
+    shutil.copy(folder / recording.channels_path, tmp_path / recording.channels_path)
+    _cut((tmp_path / path).with_suffix(".eeg"), 16 * 30200)
+    reasons = [loss.reason for loss in run(dataset, recording).losses]
+    assert any(reason.startswith("reader: Omitted 1 annotation") for reason in reasons)
+    assert any("its sidecar says RecordingDuration 120.0" in reason for reason in reasons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path, PurePosixPath
 
@@ -9,10 +10,11 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
-from electrical import epochs, open_real, run, step
+from electrical import background, epochs, open_real, run, step, write_fif
 
 from neuropair.pipeline.types import CleanSignal, Dataset, Recording
 from neuropair.schemas.errors import DatasetError
+from neuropair.schemas.kinds import Modality
 
 ID = "sub-01/task-audiovisual_run-01_"
 
@@ -111,6 +113,7 @@ def test_what_was_done_is_recorded(meg: CleanSignal) -> None:
     assert step(meg, "band_pass")["method"] == {"highpass": "iir", "lowpass": "fir"}
     assert any("shorter than the FIR filter" in loss.reason for loss in meg.losses)
     assert all(s.software.count(" ") == 1 for s in meg.steps)
+    assert json.dumps([s.parameters for s in meg.steps], allow_nan=False)
 
 
 def _cropped(
@@ -160,7 +163,6 @@ def _write_calibration(folder: Path, info: mne.Info) -> None:
         write.end_block(fid, FIFF.FIFFB_DATA_CORRECTION)
 
 
-@pytest.mark.slow
 def test_tsss_where_calibration_exists(
     sample: tuple[Dataset, dict[str, Recording]], tmp_path: Path
 ) -> None:
@@ -177,6 +179,25 @@ def test_tsss_where_calibration_exists(
     values = clean.data["signal"].to_numpy()[good]
     rank = np.linalg.matrix_rank(values / values.std(axis=1, keepdims=True), rtol=1e-6)
     assert 20 < rank <= 80
+
+
+def test_maxwell_criterion_where_it_is_asked_for(
+    sample: tuple[Dataset, dict[str, Recording]], tmp_path: Path
+) -> None:
+    dataset, recording = _cropped(sample, tmp_path)
+    clean = run(dataset, recording, maxwell_bad_channels=True)
+    assert step(clean, "bad_channels_maxwell")["coord_frame"] == "head"
+    data = 1e-8 * background(10, 20, 250)
+    made = write_fif(
+        tmp_path / "no_positions",
+        data,
+        250,
+        [f"MEG {i:04}" for i in range(10)],
+        types="mag",
+        modality=Modality.MEG,
+    )
+    flagged = [loss.reason for loss in run(*made, maxwell_bad_channels=True).losses]
+    assert any("find_bad_channels_maxwell was not possible" in reason for reason in flagged)
 
 
 def test_calibration_that_cannot_be_read(
