@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from neuropair.schemas.errors import RecipeError
 
-
 _TELLING = ("extra_forbidden", "value_error")
 """Kinds of problems that say more than that the type is wrong, best first."""
 
