@@ -16,7 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 from obstore.store import from_url
 from zarr.storage import ObjectStore
 
-from neuropair.pipeline.corpus import CorpusStore, newest_release, publish
+from neuropair.pipeline.corpus import CorpusStore, newest_release, publish, release
 from neuropair.pipeline.corpus.tables import read_table
 from neuropair.schemas import layout
 from neuropair.schemas.errors import CorpusError
@@ -30,11 +30,11 @@ def _versions(store):
 
 
 def test_a_release_names_every_table_and_its_files(store):
-    release = publish(store, "demo", write_corpus(store))
+    made = publish(store, "demo", write_corpus(store))
     newest = newest_release(store)
     assert newest is not None
-    assert (newest.id, newest.sequence) == (release, 1)
-    assert len(release) == 12
+    assert (newest.id, newest.sequence) == (made, 1)
+    assert len(made) == 12
     assert set(newest.tables) == set(TABLES)
     for entry in newest.tables.values():
         for file in entry["files"] + entry["log"]:
@@ -51,10 +51,10 @@ def test_a_release_names_every_table_and_its_files(store):
 
 def test_the_same_rows_in_any_order_write_nothing(store):
     tables = write_corpus(store)
-    release = publish(store, "demo", tables)
+    made = publish(store, "demo", tables)
     versions = _versions(store)
     shuffled = {name: frame.sample(frac=1, random_state=1) for name, frame in tables.items()}
-    assert publish(store, "demo", shuffled) == release
+    assert publish(store, "demo", shuffled) == made
     assert _versions(store) == versions
 
 
@@ -179,7 +179,28 @@ class TestTwoStudies:
         assert sorted(datasets["study"]) == ["it's one", "two"]
         assert read_table(local_store, "pairs").num_rows == 4
 
-    def test_two_at_once_give_whole_releases(self, store):
+    def test_the_slower_of_two_starts_again_from_the_other_s_release(self, store, monkeypatch):
+        publish(store, "zero", {"datasets": make_datasets("zero")})
+        describe, rivals = release.write_description, ["rival"]
+
+        def interrupted(*given):
+            if rivals:
+                publish(store, rivals[0], {"datasets": make_datasets(rivals.pop())})
+            describe(*given)
+
+        monkeypatch.setattr(release, "write_description", interrupted)
+        publish(store, "slow", {"datasets": make_datasets("slow")})
+        rows = sorted(
+            read_table(store, layout.RELEASES_TABLE).to_pylist(), key=lambda row: row["sequence"]
+        )
+        assert [row["study"] for row in rows] == ["zero", "rival", "slow"]
+        for row in rows:
+            version = json.loads(row["manifest"])["tables"]["datasets"]["version"]
+            studies = set(read_table(store, "datasets", version)["study"].to_pylist())
+            assert studies == {r["study"] for r in rows[: row["sequence"]]}
+
+    def test_many_at_once_give_whole_releases(self, local_store):
+        store = local_store
         tables = write_corpus(store)
         publish(store, "zero", tables)
         studies = ["a", "b", "c"]
