@@ -44,7 +44,12 @@ def check_size(dataset: Dataset, path: PurePosixPath) -> list[Loss]:
     if file.is_file() and file.stat().st_size == 0:
         raise _truncated(file, "is empty (0 bytes)")
     check = _CHECKS.get(path.suffix.lower())
-    return check(dataset, path) if check else []
+    if check is None:
+        return []
+    try:
+        return check(dataset, path)
+    except (ValueError, ZeroDivisionError, struct.error) as error:
+        raise _truncated(file, f"has a header that makes no sense ({error})") from error
 
 
 def _truncated(file: Path, problem: str) -> DatasetError:

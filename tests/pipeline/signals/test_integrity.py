@@ -88,6 +88,26 @@ def test_brainvision_header_that_gives_its_length(real_data: Path, tmp_path: Pat
         check_size(dataset, path)
 
 
+@pytest.mark.parametrize(
+    ("which", "old", "new"),
+    [
+        (BRAINVISION, b"NumberOfChannels=4", b"NumberOfChannels=x"),
+        (BRAINVISION, b"SamplingInterval=3906.25", b"SamplingInterval=0"),
+        (BRAINVISION, b"[Common Infos]", b"[Common"),
+        (EDF, b"125     1       ", b"many    1       "),
+    ],
+)
+def test_header_that_makes_no_sense(
+    real_data: Path, tmp_path: Path, which: tuple[str, str], old: bytes, new: bytes
+) -> None:
+    dataset, path = _copy(real_data, tmp_path, which)
+    whole = (tmp_path / path).read_bytes()
+    assert old in whole
+    (tmp_path / path).write_bytes(whole.replace(old, new, 1))
+    with pytest.raises(DatasetError, match="header"):
+        check_size(dataset, path)
+
+
 def test_brainvision_data_outside_the_dataset(real_data: Path, tmp_path: Path) -> None:
     root = tmp_path / "dataset"
     dataset, path = _copy(real_data, root, BRAINVISION)
