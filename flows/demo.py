@@ -8,6 +8,7 @@ from pathlib import Path
 from neuropair.flows import console
 from neuropair.flows.commands import run_ingest
 from neuropair.flows.render import summary_tables, table_of
+from neuropair.flows.summary import records
 from neuropair.schemas.errors import ExitCode
 
 BATCH = 32
@@ -55,7 +56,7 @@ def _judge(corpus: Path, truth: Path) -> None:
     pairs = opened.sql("SELECT * FROM pairs").to_pandas()
     events = opened.sql("SELECT * FROM events").to_pandas()
     scored = score_pairs(pairs, events, truth)
-    console.show(table_of("\nPairs against the simulator's truth", scored.to_dict("records")))
+    console.show(table_of("\nPairs against the simulator's truth", records(scored)))
     examples = opened.sql(
         "SELECT tier, split_part(reason, ':', 1) AS reason, count(*) AS n, min(remedy) AS remedy "
         "FROM abstentions GROUP BY ALL ORDER BY ALL"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
-from prefect import flow, task
+from prefect import Task, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
@@ -22,6 +22,9 @@ from neuropair.flows.prepare import Prepared, cache_folder, prepare_dataset, wit
 from neuropair.flows.summary import Summary
 from neuropair.schemas.errors import NeuropairError
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 RETRIES = 2
 RETRY_DELAY_S = [2.0, 10.0]
 
@@ -31,30 +34,37 @@ def _is_worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
     return not isinstance(state.result(raise_on_failure=False), NeuropairError)
 
 
-_retrying = {
-    "retries": RETRIES,
-    "retry_delay_seconds": RETRY_DELAY_S,
-    "retry_condition_fn": _is_worth_retrying,
-    # The corpus itself says what is done: a group's folder is named by the digest of its inputs
-    # and is there only when it is whole. A second store of results could contradict it.
-    "cache_policy": NO_CACHE,
-}
+def _retrying(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    return task(
+        name=name,
+        retries=RETRIES,
+        retry_delay_seconds=RETRY_DELAY_S,
+        retry_condition_fn=_is_worth_retrying,
+        # The corpus itself says what is done: a group's folder is named by the digest of its
+        # inputs and is there only when it is whole. A second store of results could contradict it.
+        cache_policy=NO_CACHE,
+    )
 
 
-@task(name="prepare-dataset", task_run_name="prepare {dataset}", **_retrying)
+def _whole(value: R) -> R:
+    """Pass a value as it is: Prefect would search it for futures, table by table."""
+    return cast(R, quote(value))
+
+
+@_retrying("prepare-dataset")
 def prepare_task(loaded: LoadedStudy, dataset: str, corpus: str, cache: Path) -> Prepared:
     """Fetch and index one dataset and read its events."""
     entry = next(one for one in loaded.study.datasets if one.dataset == dataset)
     return prepare_dataset(loaded, entry, corpus, cache)
 
 
-@task(name="process-recording", **_retrying)
+@_retrying("process-recording")
 def process_task(job: Job) -> Outcome:
     """Clean, cut and write one recording, unless the corpus holds it already."""
     return process(job)
 
 
-@task(name="pair-and-publish", **_retrying)
+@_retrying("pair-and-publish")
 def publish_task(
     loaded: LoadedStudy, corpus: str, prepared: Sequence[Prepared], outcomes: Sequence[Outcome]
 ) -> Summary:
@@ -101,11 +111,12 @@ def ingest(
     prepared = []
     with console.progress("datasets", len(loaded.study.datasets), quiet=quiet) as shown:
         for entry in loaded.study.datasets:
-            prepared.append(prepare_task(quote(loaded), entry.dataset, corpus, folder))
+            one = prepare_task.with_options(task_run_name=f"prepare {entry.dataset}")
+            prepared.append(one(_whole(loaded), entry.dataset, corpus, folder))
             shown.advance(entry.dataset)
     jobs = with_common_windows(loaded, [job for one in prepared for job in one.jobs])
     outcomes = _process_all(jobs, _runner(workers, cluster), quiet)
-    summary = publish_task(quote(loaded), corpus, quote(prepared), quote(outcomes))
+    summary = publish_task(_whole(loaded), corpus, _whole(prepared), _whole(outcomes))
     _leave_artifacts(summary)
     return summary
 
@@ -115,7 +126,7 @@ def _process_all(jobs: Sequence[Job], runner: TaskRunner[Any], quiet: bool) -> l
     with console.progress("recordings", len(jobs), quiet=quiet) as shown, runner:
         futures = [
             runner.submit(
-                process_task.with_options(task_run_name=job.recording.id), {"job": quote(job)}
+                process_task.with_options(task_run_name=job.recording.id), {"job": _whole(job)}
             )
             for job in jobs
         ]
@@ -129,7 +140,7 @@ def _process_all(jobs: Sequence[Job], runner: TaskRunner[Any], quiet: bool) -> l
 def _runner(workers: int | None, cluster: str | None) -> TaskRunner[Any]:
     if cluster is None:
         return ThreadPoolTaskRunner(max_workers=workers or os.cpu_count() or 1)
-    from prefect_dask import DaskTaskRunner
+    from prefect_dask.task_runners import DaskTaskRunner
 
     return DaskTaskRunner(address=cluster)
 

@@ -66,7 +66,7 @@ class Summary:
             windows=len(tables["windows"]),
             pairs=_counted(tables["pairs"], ["tier", "rule", "modality_a", "modality_b", "split"]),
             abstentions=_counted(reasons, ["tier", "rule", "reason"]),
-            failures=failed[["recording", "reason", "remedy"]].to_dict("records"),
+            failures=records(failed[["recording", "reason", "remedy"]]),
             losses=_counted(tables["losses"], ["stage", "item", "action"], "count"),
         )
 
@@ -103,7 +103,9 @@ def _counted(rows: pd.DataFrame, by: list[str], weight: str | None = None) -> li
         return []
     groups = rows.groupby(by, dropna=False, sort=True)
     counts = groups.size() if weight is None else groups[weight].sum()
-    return [
-        {str(key): value for key, value in row.items()}
-        for row in counts.rename("n").reset_index().to_dict("records")
-    ]
+    return records(counts.rename("n").reset_index())
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries by column name."""
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
