@@ -43,7 +43,7 @@ TASKS = {
     "faces": Task((3.0, 6.0), 0.5, ("face", "house"), 1.0, True),
     "tapping": Task((7.0, 12.0), 2.0, ("tap_left", "tap_right"), 1.0, False),
     "fixed": Task((3.0, 3.0), 0.2, ("flash",), 0.4, False),
-    "collision": Task((3.0, 6.0), 0.5, ("object",), 0.4, True),
+    "collision": Task((3.0, 6.0), 0.5, ("object",), 0.5, True),
 }
 
 _SESSIONS: dict[str, tuple[tuple[Modality, ...], tuple[str, ...]]] = {

@@ -15,7 +15,8 @@ HEAD_RADIUS = 0.095
 """m, MNE's default head size."""
 
 _LEFT = {
-    # offset from the centre of the head, m; after Talairach's landmarks scaled to the sphere
+    # offset from the centre of the head, m: about where the areas are on a sphere of 95 mm,
+    # at a depth of 20 to 40 mm; made up for the simulator, no atlas's
     "V1": (-0.012, -0.066, 0.004),
     "FFA": (-0.036, -0.046, -0.024),
     "M1": (-0.037, -0.010, 0.054),

@@ -143,8 +143,8 @@ def test_right_pairs_are_what_the_tiers_say() -> None:
     # 32 + 16 + 14 trials together; 16 pictures x 2 x 2 in each of the other pairs of recordings
     assert counts["T1"] == 2 * (32 + 16 + 14)
     assert counts["T2"] == 2 * 5 * 64
-    # the collision's pictures are two persons' too: 4 pictures x 2 x 2, in MEG and in fMRI
-    assert counts["T4"] == 16 * 64 + 2 * 16
+    # the collision's pictures are two persons' too: 6 pictures x 2 x 2, in MEG and in fMRI
+    assert counts["T4"] == 16 * 64 + 2 * 24
 
 
 def test_the_duplicate_is_the_same_recording() -> None:
