@@ -67,17 +67,23 @@ def simulate(
     truth = Path(truth) if truth is not None else folder.parent / "truth"
     _require_free(folder, "dataset_description.json", overwrite)
     _require_free(truth, "clocks.tsv", overwrite)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial, partial_truth = _staging(folder), _staging(truth)
     happened = simulate_events(settings)
     _write_dataset(partial, happened, settings, progress)
     listed = planted.plant(partial, happened, settings)
-    for old in (folder, truth):
-        if old.exists():
-            shutil.rmtree(old)
-    write_truth(truth, happened, listed, settings)
-    partial.rename(folder)
+    write_truth(partial_truth, happened, listed, settings)
+    # the truth last: where it is, the dataset is whole
+    for done, place in ((partial, folder), (partial_truth, truth)):
+        if place.exists():
+            shutil.rmtree(place)
+        done.rename(place)
+
+
+def _staging(folder: Path) -> Path:
+    staging = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    return staging
 
 
 def _require_free(folder: Path, token: str, overwrite: bool) -> None:
