@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +95,8 @@ def _pairs(recordings: pd.DataFrame, subjects: Iterable[int]) -> pd.DataFrame:
                 pairs.append(_pair("T3", one["meg"], one["fmri"], i, (i + 3) % 10, rows))
     first = [name for name, row in rows.iterrows() if row.modality == "eeg"]
     train = [name for name in first if rows.loc[name, "split"] == "train"][:2]
-    pairs += [_pair("T5", train[0], train[1], i, 9 - i, rows) for i in range(4)]
+    if len(train) > 1:
+        pairs += [_pair("T5", *train, i, 9 - i, rows) for i in range(4)]
     return pd.DataFrame(pairs)
 
 
@@ -139,3 +140,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="session")
 def corpus(made: Made) -> Corpus:
     return Corpus.open(made.path)
+
+
+@pytest.fixture(scope="session", name="make_corpus")
+def make_corpus_fixture() -> Callable[..., Made]:
+    return make_corpus
