@@ -59,6 +59,10 @@ def run_ingest(study: str, corpus: str, **parameters: Any) -> Any:
     # progress is shown by neuropair; Prefect's own log repeats it, line by line
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    # recordings are worked on side by side; BLAS threads of each would fight for the same cores
+    # (tSSS of one recording took 120 s with two BLAS threads on two busy cores, 12 s with one)
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from neuropair.flows.ingest import ingest as flow
 
     return flow(study, corpus, **parameters)

@@ -30,7 +30,7 @@ def run(folder: Path, workers: int | None) -> ExitCode:
     bids, corpus = folder / "bids", folder / "corpus"
     if not (folder / "truth").is_dir():
         console.say(f"simulating six people, four instruments, into {bids}")
-        simulate(bids)
+        simulate(bids, overwrite=True)
     simulated = time.monotonic()
     summary = run_ingest(
         "demo", str(corpus), sources={"simulated": str(bids.resolve())}, workers=workers
@@ -55,7 +55,8 @@ def _judge(corpus: Path, truth: Path) -> None:
     opened = Corpus.open(str(corpus))
     pairs = opened.sql("SELECT * FROM pairs").to_pandas()
     events = opened.sql("SELECT * FROM events").to_pandas()
-    scored = score_pairs(pairs, events, truth)
+    windows = opened.sql("SELECT * FROM windows").to_pandas()
+    scored = score_pairs(pairs, events, truth, windows)
     console.show(table_of("\nPairs against the simulator's truth", records(scored)))
     examples = opened.sql(
         "SELECT tier, split_part(reason, ':', 1) AS reason, count(*) AS n, min(remedy) AS remedy "
