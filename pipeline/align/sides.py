@@ -27,6 +27,8 @@ COVARIATES = ["preceding_interval", "run_position", "response_time", "repetition
 MAX_INTERVAL = 10.0
 """s. Longer intervals are equal: what a pause of a minute does, one of ten seconds does (science.md
 section 4)."""
+NO_STIMULI = ("response", "marker")
+"""Concepts of what is not shown to the person: it does not count into the stimulus interval."""
 _NEEDED = {
     "recordings": [
         "recording",
@@ -229,14 +231,16 @@ def side_table(side: Side, recordings: pd.DataFrame, windows: pd.DataFrame) -> S
 def _chosen(side: Side, concepts: pd.Series) -> npt.NDArray[np.bool_]:
     if side.concept is None:
         return np.ones(len(concepts), dtype=bool)
-    wanted = [
+    # sliding windows are of no event, so that no choice of events can leave them out
+    below = [
         name
         for name in concepts.unique()
         if any(is_within(name, ancestor) for ancestor in side.concept)
     ]
-    return concepts.isin(wanted).to_numpy(dtype=bool)
+    return concepts.isin([SLIDING, *below]).to_numpy(dtype=bool)
 
 
 def _median_interval(items: pd.DataFrame, n: int) -> Floats:
-    medians = items.groupby("rec")["preceding_interval_raw"].median()
+    is_own_act = items["concept"].map(lambda name: any(is_within(name, a) for a in NO_STIMULI))
+    medians = items[~is_own_act.astype(bool)].groupby("rec")["preceding_interval_raw"].median()
     return medians.reindex(range(n)).to_numpy(dtype=float)
