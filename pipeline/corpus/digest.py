@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import neuropair
 from neuropair.pipeline.corpus.group import to_json
@@ -45,24 +46,29 @@ def rows_digest(table: pa.Table) -> str:
     """SHA-256 of the rows of a table: of the values, not of how Arrow or Parquet hold them."""
     digest = hashlib.sha256(f"{table.num_rows}".encode())
     for field in table.schema:
-        column = table.column(field.name).combine_chunks()
+        column = table.column(field.name)
         digest.update(f"|{field.name}:{field.type}|".encode())
-        digest.update(np.packbits(column.is_valid().to_numpy(zero_copy_only=False)).tobytes())
-        for part in _value_bytes(column):
+        digest.update(np.packbits(column.is_valid().to_numpy()).tobytes())
+        for part in _text_bytes(column) if pa.types.is_string(field.type) else _bytes(column):
             digest.update(part)
     return digest.hexdigest()
 
 
-def _value_bytes(column: pa.Array) -> list[bytes]:
-    import pyarrow.compute as pc
+def _bytes(column: pa.ChunkedArray) -> Iterator[bytes]:
+    values = column.fill_null(False if pa.types.is_boolean(column.type) else 0).to_numpy()
+    yield values.astype(values.dtype.newbyteorder("<")).tobytes()
 
-    if pa.types.is_string(column.type):
-        text = column.fill_null("")
-        lengths = pc.binary_length(text).to_numpy(zero_copy_only=False)
-        return [lengths.astype("<i4").tobytes(), "".join(text.to_pylist()).encode()]
-    values = column.fill_null(False if pa.types.is_boolean(column.type) else 0)
-    array = values.to_numpy(zero_copy_only=False)
-    return [array.astype(array.dtype.newbyteorder("<")).tobytes()]
+
+def _text_bytes(column: pa.ChunkedArray) -> Iterator[bytes | memoryview]:
+    """Lengths, then the text itself, straight from Arrow's buffers."""
+    text = column.fill_null("")
+    yield pc.binary_length(text).to_numpy().astype("<i4").tobytes()
+    for chunk in text.chunks:
+        _, offsets, characters = chunk.buffers()
+        if characters is not None and len(chunk):
+            ends = np.frombuffer(offsets, np.int32)
+            first, last = ends[chunk.offset], ends[chunk.offset + len(chunk)]
+            yield memoryview(characters)[first:last]
 
 
 def input_digest(

@@ -17,7 +17,13 @@ from obstore.store import from_url
 from zarr.storage import ObjectStore
 
 from neuropair.pipeline.corpus import CorpusStore, newest_release, publish, release
-from neuropair.pipeline.corpus.tables import read_table
+from neuropair.pipeline.corpus.tables import (
+    ConflictError,
+    append_row,
+    read_table,
+    replace_study,
+    study_table,
+)
 from neuropair.schemas import layout
 from neuropair.schemas.errors import CorpusError
 from neuropair.schemas.tables import ORDER, TABLES
@@ -179,7 +185,19 @@ class TestTwoStudies:
         assert sorted(datasets["study"]) == ["it's one", "two"]
         assert read_table(local_store, "pairs").num_rows == 4
 
-    def test_the_slower_of_two_starts_again_from_the_other_s_release(self, store, monkeypatch):
+    def test_a_commit_is_refused_if_another_came_in_between(self, store):
+        rows = study_table(make_datasets("ds1"), "datasets", "one")
+        version = replace_study(store, "datasets", "one", rows, None)
+        append_row(store, "datasets", rows, version)
+        with pytest.raises(ConflictError):
+            append_row(store, "datasets", rows, version)
+        assert replace_study(store, "datasets", "one", rows, version) > version + 1
+        assert read_table(store, "datasets").num_rows == 1
+
+    def test_the_slower_of_two_starts_again_from_the_other_s_release(
+        self, local_store, monkeypatch
+    ):
+        store = local_store
         publish(store, "zero", {"datasets": make_datasets("zero")})
         describe, rivals = release.write_description, ["rival"]
 
