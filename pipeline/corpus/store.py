@@ -40,6 +40,13 @@ class CorpusStore:
         Credentials, region and endpoint of S3 come from the environment (``AWS_…``); an
         endpoint may be plain http.
 
+    Raises
+    ------
+    CorpusError
+        If the path is one that Delta tables cannot lie in.
+    StorageError
+        If no store answers to the URL.
+
     Examples
     --------
     >>> CorpusStore("demo/corpus").table_uri("pairs").endswith("demo/corpus/tables/pairs")
@@ -49,6 +56,13 @@ class CorpusStore:
     def __init__(self, url: str | Path) -> None:
         self.url = str(url).rstrip("/") or "/"
         self.root = _local_path(self.url)
+        # delta-rs 1.6 decodes it, and writes half of a table into another folder
+        if self.root is not None and "%" in str(self.root.absolute()):
+            raise CorpusError(
+                "has a percent sign in its path, which Delta tables cannot have.",
+                where=self.url,
+                remedy="choose a folder without one",
+            )
         with storage_errors(self.url):
             self._folder: Folder = (
                 RemoteFolder(self.url) if self.root is None else LocalFolder(self.root)

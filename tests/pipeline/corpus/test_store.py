@@ -56,6 +56,12 @@ def test_a_file_url_is_a_local_folder(tmp_path):
     assert (tmp_path / "with space/x").read_bytes() == b"1"
 
 
+def test_a_percent_sign_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(CorpusError, match="percent sign"):
+        CorpusStore(tmp_path / "per%20cent")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bucket_that_is_not_there_is_a_storage_error(s3_store):
     with pytest.raises(StorageError, match="cannot be read or written"):
         CorpusStore("s3://no-such-bucket/x").write("a", b"1")
