@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ class Database:
     """
 
     def __init__(self, location: Location, release: Release) -> None:
-        self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._copies: Path | None = None
         self._connection = duckdb.connect()
         files = {name: self._local_files(location, release, name) for name in TABLES}
         for name, paths in files.items():
@@ -91,8 +93,9 @@ class Database:
 
     def _copied(self, location: Location, path: str) -> str:
         if self._copies is None:
-            self._copies = tempfile.TemporaryDirectory(prefix="neuropair-tables-")
-        target = Path(self._copies.name) / path
+            self._copies = Path(tempfile.mkdtemp(prefix="neuropair-tables-"))
+            weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
+        target = self._copies / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(location.read(path))
         return str(target)
