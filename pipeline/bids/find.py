@@ -159,9 +159,9 @@ def _stem(entry: Entry, modality: Modality) -> Stem:
 
 
 def _candidate(tree: Tree, modality: Modality, parts: list[Entry]) -> Candidate:
-    ordered = sorted(parts, key=lambda part: (int(part.labels.get(SPLIT, "0")), part.path))
+    ordered = sorted(parts, key=lambda part: (_part(part), part.path))
     first = ordered[0]
-    if int(first.labels.get(SPLIT, "1")) > 1:
+    if _part(first) > 1:
         return Candidate(first, modality, "the first part of this split file is not here", _FETCH)
     stem = first.path.removesuffix(first.extension)
     beside = [stem + extension for extension in COMPANIONS.get(first.extension.lower(), ())]
@@ -170,6 +170,11 @@ def _candidate(tree: Tree, modality: Modality, parts: list[Entry]) -> Candidate:
             absent = tree.absent[path]
             return Candidate(first, modality, f"{path} {absent.reason}", absent.remedy)
     return Candidate(first, modality)
+
+
+def _part(entry: Entry) -> int:
+    label = entry.labels.get(SPLIT, "")
+    return int(label) if label.isdigit() else 0
 
 
 def _heralds(tree: Tree) -> dict[tuple[str, Modality], list[Entry]]:
