@@ -19,6 +19,9 @@ PART = 5000
 """Events of the larger side above which a block is cut along its first covariate: sparse matching
 takes 0.5 s for 5,000 and 23 s for 25,000."""
 _NEIGHBOURS = (15, 30, 60)
+_STRIDES = (1, 6, 36)
+"""Neighbours among all, every 6th and every 36th: with the nearest alone, a block whose sides
+differ in the mean leaves a tenth of the pairs unmade that the dense method makes."""
 _COPIES = 4
 """Copies of one partner that a neighbour may take, where partners may be used many times."""
 _TIE = 1e-3
@@ -251,23 +254,38 @@ def _count_near(x: Floats, y: Floats, caliper: float | None) -> Integers:
 def _neighbours(
     a: Points, b: Points, i: Integers, j: Integers, rules: Rules, k: int
 ) -> tuple[Integers, Integers, Floats]:
-    from scipy.spatial import KDTree
-
     sides = []
     for side, rows in ((a, i), (b, j)):
         tie = _TIE * np.arange(rows.size)[:, None] / rows.size
         sides.append(np.column_stack([np.nan_to_num(side.x[rows]), tie]))
-    found: list[tuple[Integers, Integers]] = []
-    for rows, columns in _alike(a, b, i, j, rules):
-        near = min(k, columns.size)
-        _, nearest = KDTree(sides[1][columns]).query(sides[0][rows], k=near)
-        found.append((np.repeat(rows, near), columns[np.asarray(nearest).ravel()]))
+    found = [
+        (rows[near[0]], columns[near[1]])
+        for rows, columns in _alike(a, b, i, j, rules)
+        for stride in _STRIDES
+        for near in _nearest(sides[0][rows], sides[1][columns], k, stride)
+    ]
     if not found:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
-    one, other = (np.concatenate(side) for side in zip(*found, strict=True))
+    edges = np.unique(np.concatenate([np.column_stack(near) for near in found]), axis=0)
+    one, other = edges[:, 0], edges[:, 1]
     difference = _difference(a, b, i[one], j[other], rules)
     keep = _within(difference, rules.caliper)
     return one[keep], other[keep], _rms(difference)[keep]
+
+
+def _nearest(x: Floats, y: Floats, k: int, stride: int) -> list[tuple[Integers, Integers]]:
+    """Find the `k` nearest of every stride-th point of `y`: positions in `x` and in `y`."""
+    from scipy.spatial import KDTree
+
+    found = []
+    for phase in range(min(stride, len(x))):
+        rows, columns = np.arange(phase, len(x), stride), np.arange(phase, len(y), stride)
+        if not columns.size or (stride > 1 and columns.size < k):
+            continue
+        near = min(k, columns.size)
+        _, nearest = KDTree(y[columns]).query(x[rows], k=near)
+        found.append((np.repeat(rows, near), columns[np.asarray(nearest).ravel()]))
+    return found
 
 
 def _full_matching(

@@ -72,6 +72,8 @@ def refusals(
 
 def _unusable(pairing: Pairing, side: SideTable) -> list[Abstention | None]:
     chosen: npt.NDArray[np.bool_] = side.items["chosen"].to_numpy(dtype=bool)
+    if pairing.tier not in (Tier.T0, Tier.T1):
+        chosen = chosen & (side.items["kind"] == "event").to_numpy()
     counts = np.bincount(side.items["rec"].to_numpy()[chosen], minlength=len(side.recordings))
     found: list[Abstention | None] = []
     names = side.recordings["recording"].tolist()

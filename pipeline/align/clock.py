@@ -101,11 +101,11 @@ class Clock:
         The interval of a regression line: ``s² (1/n + (t - mean)² / Sxx)``, s being `error_sd`,
         Student's t with n - 2 degrees of freedom. It does not hold the constant `bias`.
         """
-        from scipy.stats import t as student
+        from scipy.special import stdtrit
 
         n = self.n_matched
         lever = (np.asarray(t, dtype=float) - self.centre) ** 2 / max(self.sum_squares, 1e-12)
-        quantile = float(student.ppf(0.975, n - 2))
+        quantile = float(stdtrit(n - 2, 0.975))
         return np.asarray(quantile * self.error_sd * np.sqrt(1 / n + lever))
 
 
@@ -239,7 +239,7 @@ def _shift(fit: Fit, a: Train) -> float:
 
 def _chance(fit: Fit, trains: tuple[Train, Train], tolerance: float) -> float:
     """Count the alignments as good to expect between unrelated Poisson sequences."""
-    from scipy.stats import poisson
+    from scipy.special import pdtrc
 
     a, b = trains
     n_codes = int(max(a.codes.max(), b.codes.max())) + 1
@@ -248,7 +248,7 @@ def _chance(fit: Fit, trains: tuple[Train, Train], tolerance: float) -> float:
     expected = equal * 2 * tolerance / max(span_a, span_b, tolerance)
     offsets = (span_a + span_b) / tolerance + 1
     slopes = max(1.0, 2 * MAX_SLOPE * min(span_a, span_b) / tolerance)
-    return float(poisson.sf(len(fit.pairs) - 1, expected) * offsets * slopes)
+    return float(pdtrc(len(fit.pairs) - 1, expected) * offsets * slopes)
 
 
 def _clock(

@@ -48,16 +48,16 @@ def refine(a: Train, b: Train, guess: Guess, tolerance: float) -> Fit | None:
     radius, wide = max(guess.radius, 1e-9), 2 * guess.bin + tolerance
     weight = prior(tolerance)
     previous: Integers | None = None
-    for _ in range(60):
+    for _ in range(40):
         inside = np.abs(a.times - guess.centre) <= radius
         pairs = _mutual(a, b, offset, slope, wide, inside)
         if not len(pairs):
             return None
-        offset, slope = affine(a.times[pairs[:, 0]], b.times[pairs[:, 1]], middle, weight, 6)
+        offset, slope = affine(a.times[pairs[:, 0]], b.times[pairs[:, 1]], middle, weight, 3)
         if radius < far:
             radius *= 2
         elif wide > tolerance:
-            wide = max(tolerance, wide * 0.7)
+            wide = max(tolerance, wide * 0.6)
         elif previous is not None and np.array_equal(pairs, previous):
             break
         else:
@@ -129,10 +129,10 @@ def trimming(residual: Floats, tolerance: float) -> float:
     lies in the outer tenth: residuals of a slow sampler are uniform and end before the tolerance.
     """
     from scipy.optimize import brentq
-    from scipy.stats import norm
+    from scipy.special import erf
 
     def edge(z: float) -> float:
-        return float(2 * z * norm.pdf(z) / (2 * norm.cdf(z) - 1))
+        return float(2 * z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) / erf(z / np.sqrt(2)))
 
     ratio = float((residual**2).mean()) / tolerance**2
     low, high = 0.5, 8.0

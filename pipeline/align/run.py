@@ -31,7 +31,7 @@ from neuropair.pipeline.align.types import (
     Work,
 )
 from neuropair.schemas.kinds import Tier
-from neuropair.schemas.study import Pairing, Study
+from neuropair.schemas.study import Pairing, SameCondition, Study
 from neuropair.schemas.tables import ABSTENTIONS, LOSSES, PAIRS
 
 MODULES = {
@@ -43,6 +43,8 @@ MODULES = {
     Tier.T5: "same_condition",
 }
 """Tier -> module of this package whose function `match` serves it."""
+MAX_SMD = 0.1
+"""science.md section 8: balance."""
 _BALANCE = [
     "rule",
     "pool",
@@ -111,7 +113,7 @@ def align_study(
         pairs.append(frame)
         both = {**refused, **found.abstentions}
         abstentions += [_abstention(work, pair, both[pair]) for pair in named if pair in both]
-        losses += found.losses
+        losses += found.losses + _unbalanced(pairing, found.balance)
         balance += found.balance
         for pair, clock in found.clocks.items():
             clocks[pairing.name, a.name(pair.a), b.name(pair.b)] = clock
@@ -159,6 +161,27 @@ def _nobody(pairing: Pairing, a: SideTable, b: SideTable) -> dict[str, Any]:
         "reason": f"{pairing.name}: no recording pair fits {pairing.tier}: {sides}",
         "where": None,
     }
+
+
+def _unbalanced(pairing: Pairing, balance: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Flag covariates that still differ: the caliper bounds each pair, and not their mean."""
+    if not isinstance(pairing, SameCondition):
+        return []
+    return [
+        {
+            "dataset": (pairing.a.dataset or ["*"])[0],
+            "recording": None,
+            "stage": "pairing",
+            "item": "candidate",
+            "action": "flagged",
+            "count": row["n_pairs"],
+            "reason": f"{pairing.name}: {row['covariate']} differs by {row['smd_after']:.2f} SD "
+            f"between the sides of the pairs of {row['pool']}; narrow the caliper",
+            "where": None,
+        }
+        for row in balance
+        if row["smd_after"] > MAX_SMD
+    ]
 
 
 def _check(work: Work, found: Matched) -> None:

@@ -45,7 +45,7 @@ def match(work: Work) -> Matched:
     found = match_pooled(
         left,
         keys,
-        explain=lambda pair: _explain(work, pair),
+        explain=_Explainer(work),
         bins=lambda rows_a, rows_b: _evidence(work, rows_a, rows_b),
     )
     return replace(found, abstentions={**found.abstentions, **refused})
@@ -107,40 +107,48 @@ def _evidence(
     return evidence, names
 
 
-def _explain(work: Work, pair: RecordingPair) -> Abstention:
-    a, b = (_stimuli(side, rec) for side, rec in ((work.a, pair.a), (work.b, pair.b)))
-    keys_a, keys_b = set(a["stimulus"].dropna()), set(b["stimulus"].dropna())
-    if both := keys_a & keys_b:
-        return Abstention(
-            f"no-common-concept: {len(both)} stimuli are common, and their concepts, repetition "
-            "classes or exact columns differ",
-            "check the concepts and repetition classes of the two recipes",
-        )
-    named_a = a.dropna(subset="name").drop_duplicates("name").set_index("name")["stimulus"]
-    named_b = b.dropna(subset="name").drop_duplicates("name").set_index("name")["stimulus"]
-    names = sorted(set(named_a.index) & set(named_b.index))
-    counts = f"{len(keys_a)} and {len(keys_b)} evidenced stimuli, none in common"
-    if not names:
-        code = "no-common-stimulus" if keys_a and keys_b else "no-evidenced-stimulus"
-        return Abstention(
-            f"{code}: {counts}, and no name in common either",
-            "none if the stimuli differ; else let the recipes name the column of the stimulus",
-        )
-    example = names[0]
-    known = [
-        value if isinstance(value, str) else "unknown"
-        for value in (named_a[example], named_b[example])
-    ]
-    return Abstention(
-        f"no-evidenced-stimulus: {len(names)} names are common, 0 have equal content: {example} is "
-        f"{known[0]} and {known[1]} ({counts})",
-        "pair by condition (T3, T5) if the contents differ; else give the stimulus files, or "
-        "'identity: name' with 'because' in both recipes",
-    )
+class _Explainer:
+    """Say why recordings share no stimulus; each recording's names are read once."""
 
+    def __init__(self, work: Work) -> None:
+        self._sides = (work.a, work.b)
+        self._known: dict[tuple[int, int], dict[str, set[str]]] = {}
 
-def _stimuli(side: SideTable, rec: int) -> pd.DataFrame:
-    rows = side.rows(rec, "event")
-    items = side.items.iloc[rows[side.items["chosen"].to_numpy()[rows]]]
-    names = items["stimulus_name"].astype("string").str.replace("\\", "/", regex=False)
-    return pd.DataFrame({"stimulus": items["stimulus"], "name": names.str.rsplit("/", n=1).str[-1]})
+    def __call__(self, pair: RecordingPair) -> Abstention:
+        a, b = self._names(0, pair.a), self._names(1, pair.b)
+        keys_a, keys_b = (set().union(*names.values()) for names in (a, b))
+        if both := keys_a & keys_b:
+            return Abstention(
+                f"no-common-concept: {len(both)} stimuli are common, and their concepts, "
+                "repetition classes or exact columns differ",
+                "check the concepts and repetition classes of the two recipes",
+            )
+        names = sorted((set(a) & set(b)) - {""})
+        counts = f"{len(keys_a)} and {len(keys_b)} evidenced stimuli, none in common"
+        if not names:
+            code = "no-common-stimulus" if keys_a and keys_b else "no-evidenced-stimulus"
+            return Abstention(
+                f"{code}: {counts}, and no name in common either",
+                "none if the stimuli differ; else let the recipes name the column of the stimulus",
+            )
+        example = names[0]
+        known = [min(side[example], default="unknown") for side in (a, b)]
+        return Abstention(
+            f"no-evidenced-stimulus: {len(names)} names are common, 0 have equal content: "
+            f"{example} is {known[0]} and {known[1]} ({counts})",
+            "pair by condition (T3, T5) if the contents differ; else give the stimulus files, or "
+            "'identity: name' with 'because' in both recipes",
+        )
+
+    def _names(self, side: int, rec: int) -> dict[str, set[str]]:
+        """Name (without folders; "" for none) -> evidenced keys, of a recording's events."""
+        if (side, rec) not in self._known:
+            table = self._sides[side]
+            rows = table.rows(rec, "event")
+            items = table.items.iloc[rows[table.items["chosen"].to_numpy()[rows]]]
+            found: dict[str, set[str]] = {}
+            for key, name in zip(items["stimulus"], items["stimulus_name"], strict=True):
+                base = name.replace("\\", "/").rsplit("/", 1)[-1] if isinstance(name, str) else ""
+                found.setdefault(base, set()).update([key] if isinstance(key, str) else [])
+            self._known[side, rec] = found
+        return self._known[side, rec]

@@ -139,7 +139,6 @@ def _events(recordings: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     for name in COVARIATES:
         given = name in events.columns
         table[name] = pd.to_numeric(events[name]).astype(float) if given else np.nan
-    table["preceding_interval_raw"] = table["preceding_interval"]
     table["preceding_interval"] = table["preceding_interval"].clip(upper=MAX_INTERVAL)
     return table
 
@@ -241,6 +240,13 @@ def _chosen(side: Side, concepts: pd.Series) -> npt.NDArray[np.bool_]:
 
 
 def _median_interval(items: pd.DataFrame, n: int) -> Floats:
-    is_own_act = items["concept"].map(lambda name: any(is_within(name, a) for a in NO_STIMULI))
-    medians = items[~is_own_act.astype(bool)].groupby("rec")["preceding_interval_raw"].median()
+    """Median time between successive stimuli: responses and marks between them do not count."""
+    others = [
+        name
+        for name in items["concept"].unique()
+        if name == SLIDING or any(is_within(name, ancestor) for ancestor in NO_STIMULI)
+    ]
+    stimuli = items[~items["concept"].isin(others)].sort_values(["rec", "onset"], kind="stable")
+    between = stimuli["onset"].diff().where(stimuli["rec"].diff() == 0)
+    medians = between.groupby(stimuli["rec"]).median()
     return medians.reindex(range(n)).to_numpy(dtype=float)

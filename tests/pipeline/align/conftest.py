@@ -93,7 +93,7 @@ def faces(real_data: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
                 table["onset"],
                 "perception/visual/face",
                 value=table["trigger"].astype(int).astype(str).to_numpy(),
-                stimulus=[f"MD5-{keys['stimuli/' + name]}" for name in table["stim_file"]],
+                stimulus=("stimuli/" + table["stim_file"]).map(keys).to_numpy(),
                 stimulus_name=table["stim_file"].to_numpy(),
                 identity="content",
             )
