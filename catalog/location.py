@@ -39,8 +39,7 @@ class Location:
         parsed = urlparse(self.url)
         if parsed.scheme == "file":
             return Path(url2pathname(parsed.path))
-        # a scheme of one letter is a drive
-        return Path(self.url) if len(parsed.scheme) < 2 else None
+        return None if "://" in self.url else Path(self.url)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open store behind: another process opens its own."""
@@ -103,7 +102,7 @@ class Location:
         try:
             with self._storage_errors(path):
                 return DeltaTable(
-                    str(self.local / path) if self.local else self.where(path),
+                    str((self.local / path).absolute()) if self.local else self.where(path),
                     storage_options=options,
                 )
         except TableNotFoundError as error:

@@ -87,9 +87,11 @@ class Database:
     def _local_files(self, location: Location, release: Release, name: str) -> list[str]:
         released = release.tables.get(name)
         paths = [file.path for file in released.files] if released else []
-        if location.local is not None:
-            return [str((location.local / path).absolute()) for path in paths]
-        return [self._copied(location, path) for path in paths]
+        folder = location.local
+        # DuckDB takes these characters for a pattern, in the name of a folder too
+        if folder is None or set("*?[") & set(str(folder.absolute())):
+            return [self._copied(location, path) for path in paths]
+        return [str((folder / path).absolute()) for path in paths]
 
     def _copied(self, location: Location, path: str) -> str:
         if self._copies is None:

@@ -157,6 +157,23 @@ def _publish_without_pairs(path: Path) -> None:
     publish(CorpusStore(path), "tap", {**tables, "pairs": tables["pairs"].iloc[:0]})
 
 
+@pytest.mark.parametrize("name", ["with [some] * blanks?", "it's", "a#b c", "x:y"])
+def test_a_folder_may_have_any_name(
+    made: Any, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(made.path, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / name, name):
+        corpus = Corpus.open(path)
+        assert len(corpus.pairs()) == 79
+        assert sum(len(b["pair_id"]) for b in corpus.pairs("tier = 'T5'").stream(3)) == 4
+        assert corpus.recording("ds1/sub-01/task-tap_eeg").sizes["window"] == 10
+
+
+def test_a_file_url_is_a_folder(made: Any) -> None:
+    assert len(Corpus.open(made.path.as_uri()).pairs()) == 79
+
+
 def test_no_corpus_is_one_clear_error(tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(CorpusError, match="does not exist"):
