@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from neuropair.pipeline.windows import betas as module
 from neuropair.pipeline.windows.betas import responses, single_trial_betas
 
