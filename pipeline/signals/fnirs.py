@@ -16,14 +16,11 @@ from numpy.typing import NDArray
 
 from neuropair.pipeline.signals.drift import drift_regressors, regress_out
 from neuropair.pipeline.signals.fnirs_channels import (
-    PLAUSIBLE,
-    SHORT,
     check_geometry,
-    implausible,
-    lights,
     match_sidecar,
 )
 from neuropair.pipeline.signals.fnirs_clock import Clock, settle_clock
+from neuropair.pipeline.signals.fnirs_scalp import heart_beat, short_channels
 from neuropair.pipeline.signals.fnirs_work import (
     Work,
     light_of,
@@ -42,17 +39,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-SCI_BAND = (0.7, 1.5)
-"""Hz; the heart beats there (Pollonini et al. 2014, Hearing Research 309:84)."""
-_SCI_SECONDS = 12.0
-"""s; the filter of the scalp coupling index is 11 s long."""
 _SATURATED = 0.05
 """Share of samples at the channel's maximum above which it is saturated."""
 _MINIMUM_SECONDS = 10.0
 _TRANSITION = 0.25
 """Share of the cutoff: by 0.25 Hz, where breath begins, the pass band of 0.2 Hz has ended."""
-_SHORTS_KEPT = "short channel, used as a regressor"
-_SHORTS_LEFT = "short channel, sees no cortex"
 
 
 def clean(
@@ -98,9 +89,9 @@ def clean(
         work.mark(channel, reason)
     _check_light(work)
     _optical_density(work)
-    _scalp_coupling(work)
+    heart_beat(work)
     _motion(work)
-    excluded = _short_channels(work)
+    excluded = short_channels(work)
     left_out = [light_row(work, name, reason) for name, reason in excluded.items()]
     _beer_lambert(work, list(excluded))
     sfreq, times, values, regressors = _band(work, clock)
@@ -184,97 +175,11 @@ def _optical_density(work: Work) -> None:
     work.step("optical density")
 
 
-def _scalp_coupling(work: Work) -> None:
-    from mne.preprocessing.nirs import scalp_coupling_index
-
-    sfreq, seconds = work.raw.info["sfreq"], work.raw.times[-1]
-    if sfreq <= 2 * SCI_BAND[1] or seconds < _SCI_SECONDS:
-        why = f"{seconds:.3g} s at {sfreq:.3g} Hz do not show the heart beat"
-        work.step("scalp coupling index", computed=False, reason=why)
-        work.losses.append(
-            Loss("signal", "file", "flagged", 1, f"no scalp coupling index: {why}", work.path)
-        )
-        return
-    index = scalp_coupling_index(
-        work.raw,
-        l_freq=SCI_BAND[0],
-        h_freq=SCI_BAND[1],
-        h_trans_bandwidth=min(0.3, sfreq / 2 - SCI_BAND[1]),
-        verbose="ERROR",
-    )
-    threshold = work.settings.sci_threshold
-    for name, value in zip(work.raw.ch_names, index, strict=True):
-        if name in work.unusable:
-            continue
-        work.quality[name]["sci"] = float(value)
-        if value < threshold:
-            work.mark(name, f"scalp coupling index {value:.2f} below {threshold:g}")
-    work.step("scalp coupling index", band_hz=list(SCI_BAND), threshold=threshold)
-
-
 def _motion(work: Work) -> None:
     from mne.preprocessing.nirs import temporal_derivative_distribution_repair
 
     work.raw = temporal_derivative_distribution_repair(work.raw, verbose="ERROR")
     work.step("temporal derivative distribution repair (TDDR)")
-
-
-def _short_channels(work: Work) -> dict[str, str]:
-    """Regress the nearest good short channel of the same wavelength out of every long one.
-
-    Scholkmann et al. 2014, NeuroImage 85:6, equations 26 and 27, as `short_channel_regression`
-    of mne-nirs 0.7.3 has them; but that takes, for both wavelengths, the short channel that
-    comes first, so that light of 850 nm is corrected by light of 760 nm. And `import mne_nirs`
-    costs 13 s.
-
-    Returns
-    -------
-    dict
-        Channels that are not stored, and why.
-    """
-    names = work.raw.ch_names
-    excluded = {
-        name: f"source-detector distance {1e3 * distance:.3g} mm is not within "
-        f"{1e3 * PLAUSIBLE[0]:g} to {1e3 * PLAUSIBLE[1]:g} mm"
-        for name, distance in zip(names, work.distances, strict=True)
-        if implausible(np.array([distance]))[0]
-    }
-    shorts = [int(row) for row in np.flatnonzero(work.short) if names[row] not in excluded]
-    longs = [int(row) for row in np.flatnonzero(~work.short) if names[row] not in excluded]
-    if not longs:
-        raise DatasetError(
-            "has no channel of 10 to 60 mm: none sees the cortex.",
-            where=work.path,
-            remedy="check the positions of the optodes, or exclude the recording",
-        )
-    usable = [row for row in shorts if names[row] not in work.bad]
-    used = work.settings.short_channels and bool(usable)
-    if used:
-        _regress_nearest(work.raw, longs, usable)
-    elif work.settings.short_channels and shorts:
-        lost = Loss("signal", "channel", "flagged", len(shorts), "all short channels are bad")
-        work.losses.append(lost)
-    work.step(
-        "short-channel regression",
-        package="neuropair",
-        applied=used,
-        short_channels=len(usable) if used else 0,
-        below_m=SHORT,
-    )
-    return excluded | {names[row]: _SHORTS_KEPT if used and row in usable else _SHORTS_LEFT
-                       for row in shorts}  # fmt: skip
-
-
-def _regress_nearest(raw: BaseRaw, longs: list[int], shorts: list[int]) -> None:
-    found = lights(raw)
-    middles = np.array([channel["loc"][:3] for channel in raw.info["chs"]])
-    for row in longs:
-        same = [s for s in shorts if found[s].wavelength == found[row].wavelength]
-        if not same:
-            continue
-        nearest = same[int(np.argmin(np.linalg.norm(middles[same] - middles[row], axis=1)))]
-        scalp = raw._data[nearest] - raw._data[nearest].mean()
-        raw._data[row] -= scalp * ((scalp @ raw._data[row]) / (scalp @ scalp))
 
 
 def _beer_lambert(work: Work, excluded: list[str]) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuropair.pipeline.signals.base import software
-from neuropair.pipeline.signals.fnirs_channels import SHORT
 from neuropair.pipeline.types import Loss, Step
 from neuropair.schemas.signals import FNIRS
 
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
     from mne.io import BaseRaw
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+
+_WORST = {"distance_m": np.max, "sci": np.min, "peak_power": np.min, "intensity_cv": np.max}
+"""Quality of light -> what two wavelengths make of it."""
 
 
 @dataclass
@@ -38,12 +39,6 @@ class Work:
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
-
-    @property
-    def short(self) -> Bools:
-        """Whether each channel is short."""
-        is_short: Bools = self.distances < SHORT
-        return is_short
 
     def step(self, name: str, package: str = "mne", **parameters: Any) -> None:
         """Record a step."""
@@ -75,8 +70,8 @@ def row_of(work: Work, channel: Any, rename: Mapping[str, str]) -> dict[str, Any
     lights_ = [light for light in work.light_names if light.split(" ")[0] == optodes]
     reason = work.bad.get(lights_[0])
     quality = {
-        key: float(np.min(values) if key == "sci" else np.max(values))
-        for key in ("distance_m", "sci", "intensity_cv")
+        key: float(worst(values))
+        for key, worst in _WORST.items()
         if (values := [work.quality[w][key] for w in lights_ if key in work.quality[w]])
     }
     return {
@@ -113,9 +108,10 @@ def _place(channel: Any) -> dict[str, Any]:
 
 def run_quality(rows: list[dict[str, Any]]) -> dict[str, float | str | bool]:
     """Quality of the run, from the rows of the stored channels."""
-    couplings = [row["quality"]["sci"] for row in rows if "sci" in row["quality"]]
     bad = np.mean([row["status"] == "bad" for row in rows])
     quality: dict[str, float | str | bool] = {"bad_channel_fraction": float(bad)}
-    if couplings:
-        quality["sci_median"] = float(np.median(couplings))
+    for key in ("sci", "peak_power"):
+        values = [row["quality"][key] for row in rows if key in row["quality"]]
+        if values:
+            quality[f"{key}_median"] = float(np.median(values))
     return quality

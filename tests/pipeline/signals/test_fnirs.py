@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -16,8 +15,8 @@ import pandas as pd
 import pytest
 
 from neuropair.pipeline.signals import cleaner
-from neuropair.pipeline.signals.fnirs import _regress_nearest
 from neuropair.pipeline.signals.fnirs_clock import settle_clock
+from neuropair.pipeline.signals.fnirs_scalp import regress_nearest
 from neuropair.pipeline.types import CleanSignal, Dataset, Recording
 from neuropair.schemas.errors import DatasetError
 from neuropair.schemas.kinds import Modality
@@ -488,32 +487,42 @@ def test_a_known_concentration_comes_out_at_its_times(copy: Path) -> None:
 
 @pytest.mark.real
 def test_short_channels_are_regressed_at_their_own_wavelength(real_data: Path) -> None:
-    """As mne-nirs does at one wavelength; at the other it takes the short channel of the first."""
+    """Equations 26 and 27 of Scholkmann et al. 2014, by hand."""
     path = real_data / TAPPING / f"{stem_of('01', '02', 'tapping')}_nirs.snirf"
     raw = mne.io.read_raw_snirf(path, preload=True, verbose="ERROR").crop(0, 60)
     density = mne.preprocessing.nirs.optical_density(raw, verbose="ERROR")
-    density._data -= density._data.mean(axis=1, keepdims=True)
     distances = mne.preprocessing.nirs.source_detector_distances(density.info)
-    shorts = np.flatnonzero(distances < 0.01).tolist()
-    longs = np.flatnonzero(distances >= 0.01).tolist()
-    ours = density.copy()
-    _regress_nearest(ours, longs, shorts)
-    theirs = _mne_nirs_module().short_channel_regression(density)
-    first = [row for row in longs if density.ch_names[row].endswith("690")]
-    np.testing.assert_allclose(ours._data[first], theirs._data[first], atol=1e-12)
-    second = [row for row in longs if density.ch_names[row].endswith("830")]
-    assert ours._data[second].var() < theirs._data[second].var() < density._data[second].var()
+    names = np.array(density.ch_names)
+    shorts, longs = names[distances < 0.01].tolist(), names[distances >= 0.01].tolist()
+    found = density.copy()
+    # where the zero of the density lies must not matter
+    found._data += 2.5
+    regress_nearest(found, longs, shorts)
+    place = {channel["ch_name"]: channel["loc"][:3] for channel in density.info["chs"]}
+    for wavelength in ("690", "830"):
+        for long in (name for name in longs if name.endswith(wavelength)):
+            same = [name for name in shorts if name.endswith(wavelength)]
+            near = min(same, key=lambda short: float(np.linalg.norm(place[short] - place[long])))
+            one, other = (np.ravel(density.get_data(name)) for name in (long, near))
+            one, other = one - one.mean(), other - other.mean()
+            wanted = one - other * (one @ other) / (other @ other)
+            np.testing.assert_allclose(np.ravel(found.get_data(long)), wanted, atol=1e-12)
+    np.testing.assert_array_equal(found.get_data(shorts), density.get_data(shorts) + 2.5)
 
 
-def _mne_nirs_module() -> Any:
-    """Load the one module: `import mne_nirs` takes 13 s."""
-    package = importlib.util.find_spec("mne_nirs")
-    assert package is not None
-    assert package.origin is not None
-    path = Path(package.origin).parent / "signal_enhancement" / "_short_channel_correction.py"
-    spec = importlib.util.spec_from_file_location("short_channel_correction", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def test_peak_power_falls_where_the_heart_beat_is_lost(copy: Path) -> None:
+    """A beat of 1.1 Hz at both wavelengths of every channel, drowned in noise in one."""
+    generator = np.random.default_rng(5)
+    with h5py.File(copy / f"{PROBE}_nirs.snirf", "a") as file:
+        times = np.ravel(file["nirs/data1/time"][...])
+        shape = file["nirs/data1/dataTimeSeries"].shape
+        beat = 0.01 * np.sin(2 * np.pi * 1.1 * times)[:, None]
+        noise = generator.normal(scale=0.001, size=shape)
+        noise[:, 0] *= 300
+        file["nirs/data1/dataTimeSeries"][...] = 1000 * np.exp(-beat + noise)
+    signal = clean(copy, PROBE, sci_threshold=-1.0)
+    power = [quality["peak_power"] for quality in signal.channels.quality]
+    lost = np.array([channel.split(" ")[0] for channel in signal.channels.channel])
+    lost = lost == signal.channels.channel[0].split(" ")[0]
+    assert np.array(power)[lost].max() < 0.2 * np.array(power)[~lost].min()
+    assert signal.quality["peak_power_median"] == pytest.approx(np.median(power), rel=0.2)
