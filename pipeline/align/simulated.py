@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -52,7 +52,6 @@ class Trains:
     truth_b: Integers
     offset: float
     slope: float
-    extra: dict[str, float] = field(default_factory=dict)
 
     @property
     def n_true(self) -> int:

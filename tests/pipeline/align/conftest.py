@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from neuropair.schemas.study import Study
-
-
-class Tables(Protocol):
-    def __call__(self, **sides: Any) -> Any: ...
 
 
 def recording(name: str, **fields: Any) -> dict[str, Any]:
