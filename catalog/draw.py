@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from neuropair.catalog.corpus import Corpus
@@ -28,6 +30,8 @@ _COLOURS = {"hbo": "#c0392b", "hbr": "#2c5fa8"}
 """Red for oxygenated and blue for deoxygenated haemoglobin, as everywhere in fNIRS."""
 _OTHER_COLOUR = "#2f4b6e"
 _SHADE = "#d9d9d9"
+_LINE = 110
+"""Characters of the headline that fit into the picture's width."""
 
 
 class _Window(NamedTuple):
@@ -89,14 +93,22 @@ def _read(corpus: Corpus, pair: dict[str, Any], side: str) -> _Window:
         'ORDER BY "row"'
     )
     one = np.array([number])
+    own = _own_samples(reader.whole("time"), corpus.windows(recording).iloc[number])
     return _Window(
-        time=reader.whole("time") + reader.rows("time_offset", one)[0],
-        signal=reader.signal(one)[0],
-        valid=reader.rows(layout.VALID, one)[0],
+        time=(reader.whole("time") + reader.rows("time_offset", one)[0])[own],
+        signal=reader.signal(one)[0][:, own],
+        valid=reader.rows(layout.VALID, one)[0][own],
         good=reader.rows(layout.CHANNEL_VALID, one)[0],
         types=channels["type"].to_pylist(),
         units=channels["unit"].to_pylist(),
     )
+
+
+def _own_samples(time: NDArray[np.float64], window: pd.Series[Any]) -> NDArray[np.bool_]:
+    """Leave out the part of the common time axis that belongs to windows of the other kind."""
+    half = _half_step(time)
+    own = (time > window["tmin"] - half) & (time < window["tmax"] + half)
+    return own if own.any() else np.ones(len(time), bool)
 
 
 def _units(window: _Window) -> list[str]:
@@ -132,7 +144,8 @@ def _draw(ax: Axes, window: _Window, unit: str) -> None:
     ax.set_ylabel(shown)
     ax.spines[["top", "right"]].set_visible(False)
     if labelled:
-        ax.legend(loc="upper right", fontsize=8, frameon=False)
+        for line in ax.legend(loc="upper right", fontsize=8, frameon=False).get_lines():
+            line.set(alpha=1, linewidth=1.5)
     else:
         ax.text(0.5, 0.5, "no good channel", transform=ax.transAxes, ha="center")
 
@@ -162,7 +175,7 @@ def _headline(pair: dict[str, Any]) -> str:
         facts.append(f"onsets differ by {pair['time_difference'] * 1000:.1f} ms")
     if pair["covariate_distance"] is not None:
         facts.append(f"covariate distance {pair['covariate_distance']:.2f} SD")
-    return f"pair {pair['pair_id']}\n" + "; ".join(facts)
+    return "\n".join([f"pair {pair['pair_id']}", *wrap("; ".join(facts), _LINE)])
 
 
 def _side_title(pair: dict[str, Any], side: str, window: _Window, unit: str) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,6 +142,6 @@ def corpus(made: Made) -> Corpus:
     return Corpus.open(made.path)
 
 
-@pytest.fixture(scope="session", name="make_corpus")
-def make_corpus_fixture() -> Callable[..., Made]:
-    return make_corpus
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make_corpus(tmp_path_factory.mktemp("corpora") / "small", [1])

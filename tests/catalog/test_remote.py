@@ -16,20 +16,21 @@ from neuropair.schemas.errors import CorpusError, DamagedError, QueryError
 
 
 @pytest.fixture
-def bucket(s3_environment: str, made: Any) -> tuple[Any, str]:
+def bucket(s3_environment: str, small: Any) -> tuple[Any, str]:
     client = boto3.client("s3", endpoint_url=s3_environment)
     client.create_bucket(Bucket="corpora")
-    for file in sorted(made.path.rglob("*")):
+    for file in sorted(small.path.rglob("*")):
         if file.is_file():
-            key = f"some/corpus/{file.relative_to(made.path).as_posix()}"
+            key = f"some/corpus/{file.relative_to(small.path).as_posix()}"
             client.put_object(Bucket="corpora", Key=key, Body=file.read_bytes())
     return client, "s3://corpora/some/corpus"
 
 
 def test_a_bucket_answers_as_a_folder_does(
-    bucket: tuple[Any, str], corpus: Corpus, tmp_path: Path
+    bucket: tuple[Any, str], small: Any, tmp_path: Path
 ) -> None:
     client, url = bucket
+    corpus = Corpus.open(small.path)
     remote = Corpus.open(url)
     assert remote.release == corpus.release
     query = "SELECT * FROM pairs ORDER BY pair_id"

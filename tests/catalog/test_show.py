@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from neuropair.catalog import Corpus
-from neuropair.catalog.draw import _masked
+from neuropair.catalog.draw import _masked, _own_samples
 from neuropair.catalog.show import describe, show_pair
 from neuropair.schemas.errors import QueryError, StorageError
 
@@ -84,6 +85,12 @@ def test_a_picture_that_cannot_be_written_is_a_storage_error(
     for path in (tmp_path, tmp_path / "file" / "pair.png"):
         with pytest.raises(StorageError, match="cannot be written"):
             show_pair(corpus, pair_id, path)
+
+
+def test_a_picture_leaves_out_what_belongs_to_windows_of_the_other_kind() -> None:
+    time = np.arange(-1, 10) * 1.0
+    window = pd.Series({"tmin": 0.0, "tmax": 3.9})
+    assert time[_own_samples(time, window)].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
 def test_masked_stretches_reach_half_a_sample_beyond() -> None:

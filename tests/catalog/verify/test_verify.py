@@ -37,15 +37,9 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, make_corpus: Any) -> Path:
-    path: Path = make_corpus(tmp_path_factory.mktemp("small") / "corpus", [1]).path
-    return path
-
-
 @pytest.fixture
-def path(small: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(small, tmp_path / "corpus"))
+def path(small: Any, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small.path, tmp_path / "corpus"))
 
 
 def _flip(file: Path, place: int) -> None:
