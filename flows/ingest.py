@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from prefect import Task, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -51,6 +51,16 @@ def _whole(value: R) -> R:
     return cast(R, quote(value))
 
 
+class Sealed(Generic[R]):
+    """A value on its way to a Dask worker, which neither Prefect nor Dask looks into.
+
+    Prefect's `quote` is a named tuple, and Dask makes a plain tuple of it.
+    """
+
+    def __init__(self, content: R) -> None:
+        self.content = content
+
+
 @_retrying("prepare-dataset")
 def prepare_task(loaded: LoadedStudy, dataset: str, corpus: str, cache: Path) -> Prepared:
     """Fetch and index one dataset and read its events."""
@@ -59,9 +69,9 @@ def prepare_task(loaded: LoadedStudy, dataset: str, corpus: str, cache: Path) ->
 
 
 @_retrying("process-recording")
-def process_task(job: Job) -> Outcome:
+def process_task(job: Sealed[Job]) -> Outcome:
     """Clean, cut and write one recording, unless the corpus holds it already."""
-    return process(job)
+    return process(job.content)
 
 
 @_retrying("pair-and-publish")
@@ -126,7 +136,7 @@ def _process_all(jobs: Sequence[Job], runner: TaskRunner[Any], quiet: bool) -> l
     with console.progress("recordings", len(jobs), quiet=quiet) as shown, runner:
         futures = [
             runner.submit(
-                process_task.with_options(task_run_name=job.recording.id), {"job": _whole(job)}
+                process_task.with_options(task_run_name=job.recording.id), {"job": Sealed(job)}
             )
             for job in jobs
         ]
