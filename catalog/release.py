@@ -10,6 +10,7 @@ from typing import Any
 from neuropair.catalog.location import Location
 from neuropair.schemas import layout
 from neuropair.schemas.errors import CorpusError, DamagedError
+from neuropair.schemas.seal import SEAL, seal_of
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ def _rows(location: Location, where: str) -> list[dict[str, Any]]:
 
 
 def _parsed(row: Mapping[str, Any], where: str) -> Release:
+    if row.get(SEAL) != seal_of(row):
+        raise _damaged(where, f"the row of release {row.get('release')} does not fit its seal")
     try:
         tables = json.loads(row["manifest"])["tables"]
         return Release(

@@ -247,6 +247,7 @@ RELEASES = _table(
     _column("format", _I32, "version of the corpus format"),
     _key("manifest", "JSON: each table's Delta version, files, sizes and digests"),
     _key("summary", "JSON: counts by tier, split and reason"),
+    _key("seal", "SHA-256 of the row's other columns, as JSON with sorted keys"),
 )
 
 TABLES: Mapping[str, pa.Schema] = {

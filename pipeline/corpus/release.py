@@ -34,6 +34,7 @@ from neuropair.pipeline.corpus.tables import (
 )
 from neuropair.schemas import layout
 from neuropair.schemas.errors import CorpusError, StorageError
+from neuropair.schemas.seal import SEAL, seal_of
 from neuropair.schemas.tables import TABLES, conform
 
 _ATTEMPTS = 8
@@ -149,7 +150,7 @@ def _publish_once(store: CorpusStore, study: str, rows: Mapping[str, pa.Table]) 
     write_description(store, _frame(store, "datasets", written["datasets"], None))
     manifest = {"format": layout.FORMAT, "tables": written}
     release = _release_id(newest, studies)
-    row = {
+    row: dict[str, Any] = {
         "release": release,
         "sequence": newest.sequence + 1 if newest else 1,
         "parent": newest.id if newest else None,
@@ -160,6 +161,7 @@ def _publish_once(store: CorpusStore, study: str, rows: Mapping[str, pa.Table]) 
         "manifest": to_json(manifest),
         "summary": to_json(_summary(store, written)),
     }
+    row[SEAL] = seal_of(row)
     base = newest.log_version if newest else None
     append_row(store, layout.RELEASES_TABLE, conform([row], layout.RELEASES_TABLE), base)
     return release

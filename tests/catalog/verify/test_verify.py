@@ -17,7 +17,7 @@ from neuropair.catalog.release import read_releases
 from neuropair.catalog.verify import Report, verify
 from neuropair.catalog.verify.releases import check_releases
 from neuropair.pipeline.corpus import CorpusStore, publish
-from neuropair.schemas.errors import CorpusError, NeuropairError
+from neuropair.schemas.errors import CorpusError, DamagedError, NeuropairError
 from neuropair.schemas.tables import TABLES
 
 GROUP = "signals/ds1/sub-01/task-tap_fnirs/*"
@@ -223,3 +223,20 @@ def test_tables_that_contradict_are_found(
     publish(CorpusStore(path), "tap", tables)
     report = verify(path)
     assert any(says in damage.what for damage in report.damages), report.damages
+
+
+@pytest.mark.parametrize("column", ["created", "study", "neuropair_version", "summary"])
+def test_a_row_of_releases_that_was_changed_breaks_its_seal(path: Path, column: str) -> None:
+    from deltalake import DeltaTable, write_deltalake
+
+    table = DeltaTable(str(path / "tables" / "releases")).to_pyarrow_table()
+    place = table.schema.get_field_index(column)
+    changed = [f"{value} " for value in table.column(column).to_pylist()]
+    write_deltalake(
+        str(path / "tables" / "releases"),
+        table.set_column(place, table.schema.field(place), [changed]),
+        mode="overwrite",
+    )
+    with pytest.raises(DamagedError, match="does not fit its seal"):
+        Corpus.open(str(path))
+    assert not verify(path).is_whole
