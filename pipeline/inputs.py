@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from neuropair.pipeline.bids import parse_name
 from neuropair.pipeline.corpus import sha256_file
+from neuropair.pipeline.signals.positions import coordinate_file
 from neuropair.pipeline.types import Dataset, Recording
 from neuropair.schemas.kinds import Modality
 from neuropair.schemas.signals import FMRI, Signals
@@ -30,7 +31,11 @@ def input_files(dataset: Dataset, recording: Recording, settings: Signals) -> li
         for path in _files(root, folder)
         if _applies(path, recording)
     }
-    for named in (recording.channels_path, recording.electrodes_path):
+    for named in (
+        recording.channels_path,
+        recording.electrodes_path,
+        coordinate_file(dataset, recording),
+    ):
         if named is not None and (root / named).is_file():
             found.add(named)
     return sorted(found)

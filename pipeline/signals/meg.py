@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neuropair.pipeline.signals.base import inside, software
 from neuropair.pipeline.signals.electrical import (
@@ -17,6 +18,9 @@ from neuropair.pipeline.signals.electrical import (
 from neuropair.pipeline.types import CleanSignal, Dataset, Recording, Step
 from neuropair.schemas.errors import DatasetError
 from neuropair.schemas.signals import MEG, Signals
+
+if TYPE_CHECKING:
+    from mne_bids import BIDSPath
 
 _ST_DURATION = 10.0
 _ST_CORRELATION = 0.98
@@ -86,17 +90,20 @@ def _maxwell_bad(work: Work) -> None:
 
 def _separate(work: Work, dataset: Dataset, recording: Recording, settings: MEG) -> bool:
     """Apply tSSS if it is asked for and can be done; record which."""
-    calibration = _beside(dataset, recording, "_acq-calibration_meg.dat")
-    crosstalk = _beside(dataset, recording, "_acq-crosstalk_meg.fif")
-    reason = ""
-    if not settings.tsss:
-        reason = "not asked for"
-    elif calibration is None or crosstalk is None:
-        reason = "no calibration and cross-talk files"
-    if reason:
+    from mne_bids import BIDSPath
+
+    folder = BIDSPath(
+        subject=recording.subject, session=recording.session, datatype="meg", root=dataset.root
+    )
+    calibration = folder.meg_calibration_fpath or _unfetched(folder, "calibration", ".dat")
+    crosstalk = folder.meg_crosstalk_fpath or _unfetched(folder, "crosstalk", ".fif")
+    if not settings.tsss or calibration is None or crosstalk is None:
+        reason = "no calibration and cross-talk files" if settings.tsss else "not asked for"
         step = Step("tsss", {"done": False, "reason": reason}, software("mne"))
         work.steps.append(step)
         return False
+    for path in (calibration, crosstalk):
+        inside(dataset, recording.path.parent / path.name)
     from mne.preprocessing import maxwell_filter
 
     long_enough = work.raw.n_times / work.sfreq >= _ST_DURATION
@@ -121,12 +128,11 @@ def _separate(work: Work, dataset: Dataset, recording: Recording, settings: MEG)
     return True
 
 
-def _beside(dataset: Dataset, recording: Recording, ending: str) -> Path | None:
-    """Find ``sub-.._[ses-.._]acq-..`` of the recording's subject and session in its folder."""
-    session = "" if recording.session is None else f"_ses-{recording.session}"
-    path = recording.path.parent / PurePosixPath(f"sub-{recording.subject}{session}{ending}")
-    present = (dataset.root / path).is_symlink() or (dataset.root / path).exists()
-    return inside(dataset, path) if present else None
+def _unfetched(folder: BIDSPath, acquisition: str, extension: str) -> Path | None:
+    """Find a link to content that is not here, which mne-bids takes for no file."""
+    named = folder.copy().update(acquisition=acquisition, suffix="meg", extension=extension)
+    path = Path(named.fpath)
+    return path if path.is_symlink() else None
 
 
 def _project(work: Work, settings: MEG) -> None:

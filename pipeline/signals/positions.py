@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from mne.io import BaseRaw
 
 _METRES = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001}
-# BIDS appendix "Coordinate systems": in these x points to the nose and y to the left ear
-_NOSE_FIRST = {"ctf", "eeglab", "eeglab-hj", "4dbti", "kityokogawa"}
-# and these have MNE's head frame's axes and origin between the ears
-_HEAD = {"captrak", "elektaneuromag", "neuromagelektamegin"}
 _HEAD_RADIUS = (0.05, 0.2)
 """m; median distance of electrodes from the origin that a head can have."""
 
@@ -41,7 +38,7 @@ def locate(
     step : Step
         Which source it was.
     losses : list of Loss
-        Units that were mended.
+        Units that were mended, axes that nothing tells.
 
     Raises
     ------
@@ -52,7 +49,7 @@ def locate(
     losses: list[Loss] = []
     source = "none"
     if recording.modality is Modality.EEG and recording.electrodes_path is not None:
-        losses = _from_table(wanted, dataset, recording.electrodes_path)
+        losses = _from_table(wanted, dataset, recording, recording.electrodes_path)
         source = str(recording.electrodes_path)
     if not any(c.frame for c in wanted):
         _from_file(wanted, raw)
@@ -91,7 +88,9 @@ def _from_file(channels: list[Channel], raw: BaseRaw) -> None:
             _place(channel, position, "device")
 
 
-def _from_table(channels: list[Channel], dataset: Dataset, path: PurePosixPath) -> list[Loss]:
+def _from_table(
+    channels: list[Channel], dataset: Dataset, recording: Recording, path: PurePosixPath
+) -> list[Loss]:
     table = read_table(dataset, path, ("name", "x", "y", "z"))
     try:
         values = table[["x", "y", "z"]].replace("", "nan").astype(float).to_numpy()
@@ -101,11 +100,16 @@ def _from_table(channels: list[Channel], dataset: Dataset, path: PurePosixPath) 
             where=str(dataset.root / path),
             remedy="write coordinates as numbers, n/a where unknown",
         ) from error
-    system, unit = _coordinate_system(dataset, path)
+    system, unit = _coordinate_system(dataset, recording)
     metres, losses = _in_metres(values, unit, path)
-    if system.lower() in _NOSE_FIRST:
+    if not system:
+        reason = "no coordsystem.json tells the system of these positions: their axes are unknown"
+        losses.append(Loss("signal", "file", "flagged", 1, reason, str(path)))
+    mne_frame = _mne_frame(system)
+    if mne_frame == "ctf_head":
+        # x points to the nose, y to the left ear
         metres = np.stack([-metres[:, 1], metres[:, 0], metres[:, 2]], axis=1)
-    frame = "head" if system.lower() in _HEAD else system.lower() or "unknown"
+    frame = "head" if mne_frame == "head" else system.lower() or "unknown"
     by_name = dict(zip(table["name"], metres, strict=True))
     for channel in channels:
         position = by_name.get(channel.source, by_name.get(channel.name))
@@ -114,17 +118,44 @@ def _from_table(channels: list[Channel], dataset: Dataset, path: PurePosixPath) 
     return losses
 
 
-def _coordinate_system(dataset: Dataset, electrodes: PurePosixPath) -> tuple[str, str]:
-    """Name and unit in the coordsystem.json beside electrodes.tsv; empty where there is none."""
-    stem = electrodes.name.removesuffix("_electrodes.tsv")
-    folder = inside(dataset, electrodes.parent)
-    candidates = sorted(
-        (p.name for p in folder.glob("*_coordsystem.json") if not p.name.startswith(".")),
-        key=lambda name: (-_shared(name.removesuffix("_coordsystem.json"), stem), name),
+def coordinate_file(dataset: Dataset, recording: Recording) -> PurePosixPath | None:
+    """Find the coordsystem.json of a recording's electrodes.tsv, relative to the dataset.
+
+    mne-bids looks in the folders of the subject and at the top, and takes none of another space.
+    None if there is none, or nothing tells which of two it is.
+    """
+    from mne_bids import BIDSPath, get_entities_from_fname
+
+    if recording.electrodes_path is None:
+        return None
+    # others than BIDS knows are no reason to give the positions up
+    entities = get_entities_from_fname(recording.electrodes_path.name, on_error="ignore")
+    root = dataset.root.resolve()
+    electrodes = BIDSPath(
+        **{
+            key: value for key, value in entities.items() if key in ("task", "acquisition", "space")
+        },
+        subject=recording.subject,
+        session=recording.session,
+        datatype=recording.path.parent.name,
+        # mne-bids 0.20 takes the folder's own brackets for a pattern
+        root=glob.escape(str(root)),
+        check=False,
     )
-    if not candidates:
+    try:
+        found = electrodes.find_matching_sidecar("coordsystem", ".json", on_error="ignore")
+    except (KeyError, ValueError):
+        # the name of a coordsystem.json in these folders is none of BIDS; `locate` flags it
+        return None
+    return None if found is None else PurePosixPath(Path(found).relative_to(root).as_posix())
+
+
+def _coordinate_system(dataset: Dataset, recording: Recording) -> tuple[str, str]:
+    """Name and unit in the electrodes' coordsystem.json; empty where there is none."""
+    path = coordinate_file(dataset, recording)
+    if path is None:
         return "", ""
-    file = inside(dataset, electrodes.parent / candidates[0])
+    file = inside(dataset, path)
     try:
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, UnicodeDecodeError) as error:
@@ -135,8 +166,13 @@ def _coordinate_system(dataset: Dataset, electrodes: PurePosixPath) -> tuple[str
     return name, str(content.get("EEGCoordinateUnits") or "")
 
 
-def _shared(a: str, b: str) -> int:
-    return len(set(a.split("_")) & set(b.split("_")))
+def _mne_frame(system: str) -> str | None:
+    """MNE's frame of a coordinate system of BIDS; both are written in many cases."""
+    from mne_bids.config import BIDS_TO_MNE_FRAMES
+
+    # the name that BIDS has for both makers since 1.8; mne-bids 0.20 has the old one
+    known = {"NeuromagElektaMEGIN": "head", **BIDS_TO_MNE_FRAMES}
+    return {name.lower(): str(frame) for name, frame in known.items()}.get(system.lower())
 
 
 def _in_metres(

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from electrical import background, run, step, write_fif
 
+from neuropair.pipeline.inputs import input_files
 from neuropair.pipeline.signals.naming import standard_names
 from neuropair.pipeline.types import CleanSignal, Dataset, Recording
 from neuropair.schemas.errors import DatasetError
+from neuropair.schemas.signals import Signals
 
 NAMES = ["Fpz", "Cz", "Oz", "T7", "T8", "Extra"]
 HEAD = np.array(
@@ -99,6 +101,41 @@ def test_axes_that_begin_at_the_nose(tmp_path: Path) -> None:
     clean = run(*_with_electrodes(tmp_path, nose_first, system))
     np.testing.assert_allclose(_positions(clean), HEAD, atol=1e-9)
     assert clean.channels["frame"][0] == "ctf"
+
+
+def _with_space(root: Path, space: str) -> tuple[Dataset, Recording]:
+    dataset, recording = _with_electrodes(root, HEAD * 100, None)
+    folder = root / "sub-01" / "eeg"
+    path = PurePosixPath(f"sub-01/eeg/sub-01_space-{space}_electrodes.tsv")
+    (folder / "sub-01_electrodes.tsv").rename(root / path)
+    return dataset, replace(recording, electrodes_path=path)
+
+
+@pytest.mark.parametrize(
+    ("beside", "frame"),
+    [
+        ("sub-01/eeg/sub-01_space-CapTrak_coordsystem.json", "head"),
+        ("sub-01/sub-01_space-CapTrak_coordsystem.json", "head"),
+        ("coordsystem.json", "head"),
+        ("sub-01/eeg/sub-01_space-EEGLAB_coordsystem.json", "unknown"),
+        ("sub-01/eeg/sub-01_own-1_coordsystem.json", "unknown"),
+        ("sub-02/eeg/sub-02_space-CapTrak_coordsystem.json", "unknown"),
+    ],
+)
+def test_which_coordinate_system_applies(tmp_path: Path, beside: str, frame: str) -> None:
+    root = tmp_path / "data [1]"
+    root.mkdir()
+    made = _with_space(root, "CapTrak")
+    path = root / beside
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"EEGCoordinateSystem": "CapTrak", "EEGCoordinateUnits": "cm"}')
+    clean = run(*made)
+    assert clean.channels["frame"][0] == frame
+    np.testing.assert_allclose(_positions(clean), HEAD, atol=1e-9)
+    flagged = [loss for loss in clean.losses if "axes are unknown" in loss.reason]
+    assert len(flagged) == (frame == "unknown")
+    entering = input_files(*made, Signals())
+    assert (PurePosixPath(beside) in entering) == (frame == "head" or "sub-01/eeg" in beside)
 
 
 def test_coordinate_that_is_no_number(tmp_path: Path) -> None:

@@ -211,6 +211,17 @@ def test_calibration_that_cannot_be_read(
         run(dataset, recording)
 
 
+def test_calibration_that_was_not_fetched(
+    sample: tuple[Dataset, dict[str, Recording]], tmp_path: Path
+) -> None:
+    dataset, recording = _cropped(sample, tmp_path)
+    folder = (tmp_path / recording.path).parent
+    for name in ("sub-01_acq-calibration_meg.dat", "sub-01_acq-crosstalk_meg.fif"):
+        (folder / name).symlink_to("../../.git/annex/objects/xx/key")
+    with pytest.raises(DatasetError, match="does not exist"):
+        run(dataset, recording)
+
+
 def test_sidecar_status_counts(
     sample: tuple[Dataset, dict[str, Recording]], tmp_path: Path
 ) -> None:
