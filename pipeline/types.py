@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import xarray as xr
+
 from neuropair.schemas.kinds import Modality
 
 
