@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
+import threading
 from typing import Any
 
 from neuropair.flows import console
@@ -63,6 +65,9 @@ def run_ingest(study: str, corpus: str, **parameters: Any) -> Any:
     # (tSSS of one recording took 120 s with two BLAS threads on two busy cores, 12 s with one)
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    # else SIGTERM ends this process at once, and Prefect's temporary server stays behind for good
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     from neuropair.flows.ingest import ingest as flow
 
     return flow(study, corpus, **parameters)
