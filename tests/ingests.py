@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,19 +19,11 @@ def real_sources(study: str, real_data: Path) -> dict[str, str]:
     }
 
 
-def start_ingest(
-    study: str, corpus: Path, sources: dict[str, str], *more: str
-) -> subprocess.Popen[str]:
-    """Start `neuropair ingest` in a process group of its own; its lines come on standard error."""
+def ingest_command(study: str, corpus: Path, sources: dict[str, str], *more: str) -> list[str]:
+    """Command that ingests; what it has done stands in lines on its standard error."""
     given = [part for name, url in sources.items() for part in ("--source", f"{name}={url}")]
-    command = [sys.executable, "-m", "neuropair.flows.cli", "ingest", study]
-    return subprocess.Popen(
-        [*command, "--corpus", str(corpus), *given, *more],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    program = [sys.executable, "-m", "neuropair.flows.cli", "ingest", study]
+    return [*program, "--corpus", str(corpus), *given, *more]
 
 
 def table_rows(corpus: Path) -> dict[str, pd.DataFrame]:

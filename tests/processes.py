@@ -59,7 +59,7 @@ class Processes:
     def start(
         self, name: str, command: Sequence[str], more: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a program that stays."""
+        """Start a program that stays, in a process group of its own."""
         environment = self.environment(name, more)
         with self._log(name).open("ab") as log:
             process = subprocess.Popen(
@@ -69,6 +69,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self._started[name] = process
         return process
@@ -81,15 +82,18 @@ class Processes:
         timeout: float = 120,
     ) -> str:
         """Run a program to its end and return what it wrote; fail with it unless it succeeds."""
-        process = self.start(name, command, more)
-        status: object
+        status = self.end(name, self.start(name, command, more), timeout)
+        assert status == 0, f"{' '.join(command)} ended with {status}:\n{self.logs()}"
+        return self.log(name)
+
+    def end(self, name: str, process: subprocess.Popen[bytes], timeout: float = 60) -> int:
+        """Wait for the end of a program and return its status."""
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            status = f"nothing after {timeout} s"
+            raise AssertionError(f"{name} runs on after {timeout} s:\n{self.logs()}") from None
         del self._started[name]
-        assert status == 0, f"{' '.join(command)} gave {status}:\n{self.logs()}"
-        return self._log(name).read_text(errors="replace")
+        return status
 
     def wait_until(self, ready: Callable[[], bool], what: str, timeout: float = 60) -> None:
         """Wait until `ready`; fail with the logs if a program ends or the time is over."""
@@ -99,6 +103,10 @@ class Processes:
             assert not ended, f"ended while waiting for {what}: {ended}\n{self.logs()}"
             assert time.monotonic() < end, f"no {what} after {timeout} s\n{self.logs()}"
             time.sleep(0.2)
+
+    def log(self, name: str) -> str:
+        """What a program wrote until now."""
+        return self._log(name).read_text(errors="replace")
 
     def logs(self) -> str:
         """The end of what every program wrote."""
