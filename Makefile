@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # uv does not read pip's find-links by itself; a machine that sets them has its wheels there.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# Bytecode is kept, and made at installation: a process that compiles what it imports spends 10 s
+# on it, and the demo starts three of them.
+export PYTHONDONTWRITEBYTECODE :=
+UV_INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV) --constraint constraints.txt
 # The tests may set any number of threads; one per process keeps two workers from fighting.
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
@@ -29,11 +33,11 @@ $(VENV)/bin/uv:
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 
 $(VENV)/core.stamp: pyproject.toml constraints.txt | $(VENV)/bin/uv
-	$(BIN)/uv pip install --quiet --python $(VENV) --constraint constraints.txt --editable .
+	$(UV_INSTALL) --editable .
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/uv
-	$(BIN)/uv pip install --quiet --python $(VENV) --constraint constraints.txt --editable ".[dev,torch]"
+	$(UV_INSTALL) --editable ".[dev,torch]"
 	touch $@ $(VENV)/core.stamp
 
 lock: | $(VENV)/bin/uv

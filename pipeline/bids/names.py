@@ -49,6 +49,7 @@ class Entry(NamedTuple):
         return frozenset(pair for pair in self.entities if pair[0] != SPLIT)
 
 
+@lru_cache(maxsize=2**16)
 def parse_name(path: str) -> Entry | None:
     """Read the entities of a file's name and of its ``sub-`` and ``ses-`` folders.
 
