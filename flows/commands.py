@@ -53,24 +53,38 @@ def ingest(options: argparse.Namespace) -> ExitCode:
     return ExitCode.INCOMPLETE if summary.failures else ExitCode.OK
 
 
-def run_ingest(study: str, corpus: str, **parameters: Any) -> Any:
+def run_ingest(
+    study: str,
+    corpus: str,
+    *,
+    sources: dict[str, str] | None = None,
+    cluster: str | None = None,
+    **parameters: Any,
+) -> Any:
     """Run the ingest flow with Prefect's settings for a run that no server was set up for."""
     # 23 to 26 s were measured for the first start of the temporary server, 20 s are its limit
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    # progress is shown by neuropair; Prefect's own log repeats it, line by line
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+    # progress and errors are shown by neuropair; Prefect's own log repeats both
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     # recordings are worked on side by side; BLAS threads of each would fight for the same cores
     # (tSSS of one recording took 120 s with two BLAS threads on two busy cores, 12 s with one)
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    from neuropair.flows.cluster import require_scheduler
+    from neuropair.flows.loading import load_study
+
+    # the flow asks both again; here a wrong word is told before Prefect's server is started
+    load_study(study, sources)
+    if cluster is not None:
+        require_scheduler(cluster)
     # else SIGTERM ends this process at once, and Prefect's temporary server stays behind for good
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     from neuropair.flows.ingest import ingest as flow
 
-    return flow(study, corpus, **parameters)
+    return flow(study, corpus, sources=sources, cluster=cluster, **parameters)
 
 
 def query(options: argparse.Namespace) -> ExitCode:

@@ -15,6 +15,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from neuropair.flows import console
+from neuropair.flows.cluster import require_scheduler
 from neuropair.flows.jobs import Job, Outcome, process
 from neuropair.flows.loading import LoadedStudy, load_study
 from neuropair.flows.pairing import pair_and_publish
@@ -114,9 +115,12 @@ def ingest(
     Raises
     ------
     NeuropairError
-        If the study, a recipe, a source or the corpus is wrong. What was there before is there.
+        If the study, a recipe, a source, the cluster or the corpus is wrong. What was there before
+        is there.
     """
     loaded = load_study(study, sources)
+    if cluster is not None:
+        require_scheduler(cluster)
     folder = cache_folder(Path(cache) if cache else None)
     prepared = []
     with console.progress("datasets", len(loaded.study.datasets), quiet=quiet) as shown:

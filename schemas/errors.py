@@ -70,6 +70,10 @@ class SourceError(NeuropairError):
     exit_code = ExitCode.STORAGE
 
 
+class ClusterError(NeuropairError):
+    """No cluster answers at the address that was given."""
+
+
 class DatasetError(NeuropairError):
     """A file of a dataset cannot be read or contradicts another."""
 
