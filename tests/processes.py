@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -149,12 +150,14 @@ def _gone_is_fine() -> Iterator[None]:
 
 @contextmanager
 def processes(folder: Path) -> Iterator[Processes]:
-    """Processes of a test, all ended when it ends, however it does."""
+    """Processes of a test, all ended when it ends, also by Ctrl-C or SIGTERM to the tests."""
     started = Processes(folder)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield started
     finally:
         started.kill()
+        signal.signal(signal.SIGTERM, before)
 
 
 def free_port() -> int:
