@@ -68,6 +68,8 @@ def run_ingest(
     # progress and errors are shown by neuropair; Prefect's own log repeats both
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    # MNE writes to standard output, where --json and the tables go; what it warns of is recorded
+    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")
     # recordings are worked on side by side; BLAS threads of each would fight for the same cores
     # (tSSS of one recording took 120 s with two BLAS threads on two busy cores, 12 s with one)
     for library in ("OMP", "OPENBLAS", "MKL"):
