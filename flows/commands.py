@@ -62,14 +62,13 @@ def run_ingest(
     **parameters: Any,
 ) -> Any:
     """Run the ingest flow with Prefect's settings for a run that no server was set up for."""
+    _quieten_mne()
     # 23 to 26 s were measured for the first start of the temporary server, 20 s are its limit
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     # progress and errors are shown by neuropair; Prefect's own log repeats both
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
-    # MNE writes to standard output, where --json and the tables go; what it warns of is recorded
-    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")
     # recordings are worked on side by side; BLAS threads of each would fight for the same cores
     # (tSSS of one recording took 120 s with two BLAS threads on two busy cores, 12 s with one)
     for library in ("OMP", "OPENBLAS", "MKL"):
@@ -150,6 +149,7 @@ def simulate(options: argparse.Namespace) -> ExitCode:
 
 def demo(options: argparse.Namespace) -> ExitCode:
     """Simulate, ingest, judge, stream."""
+    _quieten_mne()
     from neuropair.flows.demo import run
 
     return run(options.folder, options.workers)
@@ -172,3 +172,8 @@ def _sources(pairs: list[str]) -> dict[str, str]:
 def _print_json(content: object) -> None:
     json.dump(content, sys.stdout, indent=2, default=str)
     sys.stdout.write("\n")
+
+
+def _quieten_mne() -> None:
+    """Keep MNE's log, which it writes to standard output, apart from tables and --json."""
+    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")
