@@ -45,6 +45,7 @@ def write_nifti(
     """
     import nibabel as nib
 
+    # nibabel ships types, and leaves these three functions without any
     image = nib.Nifti1Image(np.round(data).astype("<i2"), affine)  # type: ignore[no-untyped-call]
     image.set_qform(affine, code=1 if tr else 4)  # type: ignore[no-untyped-call]
     image.set_sform(affine, code=1 if tr else 4)  # type: ignore[no-untyped-call]
