@@ -63,8 +63,7 @@ def pair_and_publish(
         "recordings": recordings,
         "datasets": _datasets(prepared, recordings),
         "splits": splits,
-        "pairs": aligned.pairs,
-        "abstentions": aligned.abstentions,
+        **aligned.tables(),
         "losses": pd.concat([*dataset_losses, tables["losses"], aligned.losses]),
     }
     release = publish(store, loaded.study.study, all_tables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 1
+FORMAT = 2
 """Version of the corpus format; a reader refuses a newer one."""
 
 TABLES_FOLDER = "tables"

@@ -56,7 +56,7 @@ def balance(
                     "n_pairs": len(u),
                     "smd_before": smd(x, y),
                     "smd_after": smd(u, v),
-                    "variance_ratio": _ratio(u, v),
+                    "variance_ratio_after": _ratio(u, v),
                 }
             )
     return rows

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 COVERAGE_EDGES = (0.6, 0.8, 0.9)
 AMBIGUITY_EDGES = (0.2, 0.4, 0.6)
@@ -43,6 +44,16 @@ def _between(value: float, edges: tuple[float, ...]) -> str:
     return f"{edges[row]:.1f}-{edges[row + 1]:.1f}"
 
 
+def _bins(pairs: pd.DataFrame) -> list[str]:
+    columns = (pairs[c].tolist() for c in ("tier", "evidence", "concept", "coverage", "ambiguity"))
+    return [
+        clock_bin("sliding" if concept == "sliding" else "event", coverage, ambiguity)
+        if tier == "T1"
+        else bin_name(tier, evidence)
+        for tier, evidence, concept, coverage, ambiguity in zip(*columns, strict=True)
+    ]
+
+
 @cache
 def calibration() -> dict[str, Any]:
     """Read the shipped calibration: ``bins`` (name -> n, right), and its ``assumptions``."""
@@ -50,17 +61,23 @@ def calibration() -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def confidence(bins: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
-    """Probability that a pair is right, by the name of its bin.
+def confidence(pairs: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Probability that a pair is right, from the columns of its evidence.
 
     Parameters
     ----------
-    bins : ndarray of str, shape (n_pairs,)
+    pairs : pandas.DataFrame
+        Columns ``tier, evidence, concept, coverage, ambiguity`` of table ``pairs``.
 
     Returns
     -------
     ndarray, shape (n_pairs,)
     """
+    return of_bins(np.array(_bins(pairs), dtype=str))
+
+
+def of_bins(bins: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
+    """Probability that a pair is right, by the name of its bin."""
     names, inverse = np.unique(bins, return_inverse=True)
     counts = [calibration()["bins"].get(str(name), {"n": 0, "right": 0}) for name in names]
     values = np.array([(c["right"] + 0.5) / (c["n"] + 1) for c in counts], dtype=float)

@@ -71,7 +71,9 @@ class _Pooled:
 Explain = Callable[[RecordingPair], Abstention]
 
 
-def match_pooled(work: Work, keys: Keys, *, explain: Explain, bins: Callable[..., Any]) -> Matched:
+def match_pooled(
+    work: Work, keys: Keys, *, explain: Explain, evidence: Callable[..., Any]
+) -> Matched:
     """Pair or abstain for every open recording pair.
 
     Parameters
@@ -80,8 +82,8 @@ def match_pooled(work: Work, keys: Keys, *, explain: Explain, bins: Callable[...
     keys : Keys
     explain : callable
         Says why a recording pair that shares no block does not.
-    bins : callable
-        ``bins(rows_a, rows_b)``: evidence of each pair, and its calibration bin.
+    evidence : callable
+        ``evidence(rows_a, rows_b)``: what each pair rests on.
     """
     pairing = work.pairing
     assert isinstance(pairing, SameStimulus | SameCondition)
@@ -97,15 +99,14 @@ def match_pooled(work: Work, keys: Keys, *, explain: Explain, bins: Callable[...
     for pair in work.open:
         if pair not in abstentions and tuple(pair) not in paired:
             abstentions[pair] = _why(work, pair, (a, b), rules, explain)
-    evidence, names = bins(rows_a, rows_b)
     columns = {
-        "evidence": evidence,
+        "evidence": evidence(rows_a, rows_b),
         "covariate_distance": found.distance,
         "n_alternatives": found.alternatives,
     }
     losses = _losses(work, keys, (a, b), found, paired)
     report = balance(pairing.name, pairing.covariates, *_for_balance(work, a, b, found))
-    return Matched(rows_a, rows_b, columns, names, abstentions, losses, balance=report)
+    return Matched(rows_a, rows_b, columns, abstentions, losses, balance=report)
 
 
 def _missing(work: Work) -> dict[RecordingPair, Abstention]:

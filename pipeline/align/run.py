@@ -12,6 +12,7 @@ import pandas as pd
 
 from neuropair.pipeline.align.candidates import candidates, refusals
 from neuropair.pipeline.align.clock import Clock
+from neuropair.pipeline.align.clock_rows import clock_rows
 from neuropair.pipeline.align.concepts import shared
 from neuropair.pipeline.align.confidence import confidence
 from neuropair.pipeline.align.reasons import Abstention
@@ -32,7 +33,15 @@ from neuropair.pipeline.align.types import (
 )
 from neuropair.schemas.kinds import Tier
 from neuropair.schemas.study import Pairing, SameCondition, Study
-from neuropair.schemas.tables import ABSTENTIONS, LOSSES, PAIRS
+from neuropair.schemas.tables import (
+    ABSTENTIONS,
+    ALTERNATES,
+    BALANCE,
+    CLOCKS,
+    LOSSES,
+    NEGATIVES,
+    PAIRS,
+)
 
 MODULES = {
     Tier.T0: "same_clock",
@@ -45,17 +54,6 @@ MODULES = {
 """Tier -> module of this package whose function `match` serves it."""
 MAX_SMD = 0.1
 """science.md section 8: balance."""
-_BALANCE = [
-    "rule",
-    "pool",
-    "covariate",
-    "n_a",
-    "n_b",
-    "n_pairs",
-    "smd_before",
-    "smd_after",
-    "variance_ratio",
-]
 
 
 def matcher(tier: Tier) -> Matcher:
@@ -99,6 +97,8 @@ def align_study(
     losses = without_window(table, events, items)
     balance: list[dict[str, Any]] = []
     clocks: dict[tuple[str, str, str], Clock] = {}
+    of_clocks: list[dict[str, Any]] = []
+    others: dict[str, list[pd.DataFrame]] = {"alternates": [], "negatives": []}
     for pairing in study.pairings:
         a, b = side_table(pairing.a, table, items), side_table(pairing.b, table, items)
         named = candidates(pairing, a, b)
@@ -110,11 +110,14 @@ def align_study(
         found = matcher(pairing.tier)(work)
         frame = _pairs(work, found)
         _check(work, found)
-        pairs.append(frame)
+        pairs.append(_sorted(frame))
         both = {**refused, **found.abstentions}
         abstentions += [_abstention(work, pair, both[pair]) for pair in named if pair in both]
         losses += found.losses + _unbalanced(pairing, found.balance)
         balance += found.balance
+        of_clocks += clock_rows(work, found.clocks)
+        others["alternates"].append(_named(found.alternates, frame))
+        others["negatives"].append(_named(found.negatives, frame))
         for pair, clock in found.clocks.items():
             clocks[pairing.name, a.name(pair.a), b.name(pair.b)] = clock
     return AlignResult(
@@ -122,7 +125,10 @@ def align_study(
         abstentions=pd.DataFrame(abstentions, columns=_without_study(ABSTENTIONS.names)),
         losses=pd.DataFrame(losses, columns=_without_study(LOSSES.names)),
         clocks=clocks,
-        balance=pd.DataFrame(balance, columns=_BALANCE),
+        clock_rows=pd.DataFrame(of_clocks, columns=_without_study(CLOCKS.names)),
+        balance=pd.DataFrame(balance, columns=_without_study(BALANCE.names)),
+        alternates=_joined(others["alternates"], ALTERNATES.names),
+        negatives=_joined(others["negatives"], NEGATIVES.names),
     )
 
 
@@ -136,6 +142,19 @@ def _joined(frames: list[pd.DataFrame], names: list[str]) -> pd.DataFrame:
     if not filled:
         return pd.DataFrame(columns=columns)
     return pd.concat(filled, ignore_index=True)[columns]
+
+
+def _named(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Name the pair of each row by its id, where the matcher gives its position."""
+    if not len(rows):
+        return rows
+    ids = pairs["pair_id"].to_numpy(dtype=object)[rows["pair"].to_numpy(dtype=np.int64)]
+    return rows.drop(columns="pair").assign(pair_id=ids)
+
+
+def _sorted(pairs: pd.DataFrame) -> pd.DataFrame:
+    by = ["recording_a", "recording_b", "window_a", "window_b"]
+    return pairs.sort_values(by, kind="stable").reset_index(drop=True)
 
 
 def _abstention(work: Work, pair: RecordingPair, why: Abstention) -> dict[str, str]:
@@ -215,7 +234,6 @@ def _pairs(work: Work, found: Matched) -> pd.DataFrame:
             "concept": _concepts(left["concept"], right["concept"]),
             "stimulus": left["stimulus"].where(left["stimulus"] == right["stimulus"], None),
             "split": _of(a, "split", left),
-            "confidence": confidence(found.bins),
             "soa_ratio": _ratio(a.soa[left["rec"]], b.soa[right["rec"]]),
             "quality": np.minimum(left["quality"], right["quality"]).astype(float),
         }
@@ -225,10 +243,11 @@ def _pairs(work: Work, found: Matched) -> pd.DataFrame:
     for name in _without_study(PAIRS.names):
         if name not in frame.columns and name != "pair_id":
             frame[name] = np.nan
-    frame["n_alternatives"] = frame["n_alternatives"].astype("Int32")
+    for name in ("n_alternatives", "segment"):
+        frame[name] = frame[name].astype("Int32")
+    frame["confidence"] = confidence(frame)
     frame["pair_id"] = _ids(frame)
-    by = ["recording_a", "recording_b", "window_a", "window_b"]
-    return frame.sort_values(by, kind="stable").reset_index(drop=True)
+    return frame
 
 
 def _of(side: SideTable, column: str, items: pd.DataFrame) -> npt.NDArray[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuropair.pipeline.align.confidence import bin_name
 from neuropair.pipeline.align.losses import event_loss
 from neuropair.pipeline.align.reasons import Abstention
 from neuropair.pipeline.align.types import SLIDING, Integers, Matched, RecordingPair, Work
@@ -45,7 +44,7 @@ def match(work: Work) -> Matched:
         "evidence": np.full(n, "sample", dtype=object),
         "time_difference": np.zeros(n),
     }
-    return Matched(a, b, columns, np.full(n, bin_name("T0", "sample")), abstentions, losses)
+    return Matched(a, b, columns, abstentions, losses)
 
 
 def _equal(work: Work, pair: RecordingPair, kind: str) -> tuple[Integers, Integers]:

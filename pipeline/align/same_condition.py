@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from neuropair.pipeline.align.concepts import classes
-from neuropair.pipeline.align.confidence import bin_name
 from neuropair.pipeline.align.pooled import Keys, match_pooled
 from neuropair.pipeline.align.reasons import Abstention
 from neuropair.pipeline.align.types import Integers, Matched, RecordingPair, SideTable, Work
@@ -23,13 +22,11 @@ def match(work: Work) -> Matched:
     """Pair windows whose concepts are equal or mapped to each other."""
     assert isinstance(work.pairing, SameCondition)
     keys = _keys(work, work.pairing)
-    tier = str(work.pairing.tier)
 
-    def evidence(rows_a: Integers, _: Integers) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        n = rows_a.size
-        return np.full(n, "condition", dtype=object), np.full(n, bin_name(tier, "condition"))
+    def evidence(rows_a: Integers, _: Integers) -> npt.NDArray[Any]:
+        return np.full(rows_a.size, "condition", dtype=object)
 
-    return match_pooled(work, keys, explain=lambda pair: _explain(work, pair), bins=evidence)
+    return match_pooled(work, keys, explain=lambda pair: _explain(work, pair), evidence=evidence)
 
 
 def _keys(work: Work, pairing: SameCondition) -> Keys:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from neuropair.pipeline.align.concepts import shared
-from neuropair.pipeline.align.confidence import bin_name
 from neuropair.pipeline.align.pooled import Keys, match_pooled
 from neuropair.pipeline.align.reasons import Abstention
 from neuropair.pipeline.align.types import (
@@ -46,7 +45,7 @@ def match(work: Work) -> Matched:
         left,
         keys,
         explain=_Explainer(work),
-        bins=lambda rows_a, rows_b: _evidence(work, rows_a, rows_b),
+        evidence=lambda rows_a, rows_b: _evidence(work, rows_a, rows_b),
     )
     return replace(found, abstentions={**found.abstentions, **refused})
 
@@ -95,16 +94,11 @@ def _intervals_differ(work: Work) -> dict[RecordingPair, Abstention]:
     return refused
 
 
-def _evidence(
-    work: Work, rows_a: Integers, rows_b: Integers
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Name the weaker identity of both sides, and its bin."""
+def _evidence(work: Work, rows_a: Integers, rows_b: Integers) -> npt.NDArray[Any]:
+    """Name the weaker identity of both sides."""
     content_a = work.a.items["identity"].to_numpy()[rows_a] == "content"
     content_b = work.b.items["identity"].to_numpy()[rows_b] == "content"
-    evidence = np.where(content_a & content_b, "content", "name").astype(object)
-    tier = str(work.pairing.tier)
-    names = np.where(content_a & content_b, bin_name(tier, "content"), bin_name(tier, "name"))
-    return evidence, names
+    return np.where(content_a & content_b, "content", "name").astype(object)
 
 
 class _Explainer:

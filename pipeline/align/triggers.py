@@ -10,7 +10,6 @@ import numpy as np
 
 from neuropair.pipeline.align.clock import Clock, align_clocks
 from neuropair.pipeline.align.concepts import shared
-from neuropair.pipeline.align.confidence import clock_bin
 from neuropair.pipeline.align.losses import event_loss, loss
 from neuropair.pipeline.align.reasons import Abstention
 from neuropair.pipeline.align.types import (
@@ -210,14 +209,7 @@ def _collect(
         "clock_interval": joined([p.clock.half_width(onset_a[p.a]) for p in parts]),
         "clock_bias": joined([np.full(p.a.size, p.clock.bias) for p in parts]),
         "coverage": joined([np.full(p.a.size, p.clock.coverage) for p in parts]),
+        "segment": np.zeros(a.size, dtype=np.int32),
         "ambiguity": joined([np.full(p.a.size, p.clock.ambiguity) for p in parts]),
     }
-    bins = np.array(
-        [
-            name
-            for p in parts
-            for name in [clock_bin(p.kind, p.clock.coverage, p.clock.ambiguity)] * p.a.size
-        ],
-        dtype=str,
-    )
-    return Matched(a, b, columns, bins, abstentions, losses, clocks)
+    return Matched(a, b, columns, abstentions, losses, clocks)

@@ -79,8 +79,6 @@ class Matched:
         Rows of ``Work.a.items`` and ``Work.b.items``; row k of both is pair k.
     columns : Mapping of str to ndarray
         Further columns of table ``pairs``, by name.
-    bins : ndarray of str
-        Bin of the calibration of each pair.
     abstentions : Mapping
         Every open recording pair that has no pair, with the reason.
     losses : list of dict
@@ -88,17 +86,20 @@ class Matched:
     clocks : Mapping
         T1: the clock of each aligned recording pair.
     balance : list of dict
-        T2 to T5: covariate balance.
+        T2 to T5: rows of table ``balance`` without ``study``.
+    alternates, negatives : pandas.DataFrame
+        T2 to T5: rows of the tables of that name, ``pair`` (position in `a`) for ``pair_id``.
     """
 
     a: Integers
     b: Integers
     columns: Mapping[str, npt.NDArray[Any]]
-    bins: npt.NDArray[np.str_]
     abstentions: Mapping[RecordingPair, Abstention]
     losses: list[dict[str, Any]] = field(default_factory=list)
     clocks: Mapping[RecordingPair, Clock] = field(default_factory=dict)
     balance: list[dict[str, Any]] = field(default_factory=list)
+    alternates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    negatives: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 class Matcher(Protocol):
@@ -124,13 +125,26 @@ class AlignResult:
         pairings that name no recording pair at all.
     clocks : Mapping
         Clock by (rule, recording of a, recording of b), for every T1 pair of recordings.
-    balance : pandas.DataFrame
-        One row a rule, pool (a person, or a split where persons are mixed) and covariate: counts,
-        standardised mean difference before and after, variance ratio after.
+    clock_rows, balance, alternates, negatives : pandas.DataFrame
+        Tables ``clocks``, ``balance``, ``alternates`` and ``negatives`` without ``study``.
     """
 
     pairs: pd.DataFrame
     abstentions: pd.DataFrame
     losses: pd.DataFrame
     clocks: Mapping[tuple[str, str, str], Clock]
+    clock_rows: pd.DataFrame
     balance: pd.DataFrame
+    alternates: pd.DataFrame
+    negatives: pd.DataFrame
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Rows by name of the table."""
+        return {
+            "pairs": self.pairs,
+            "abstentions": self.abstentions,
+            "clocks": self.clock_rows,
+            "balance": self.balance,
+            "alternates": self.alternates,
+            "negatives": self.negatives,
+        }

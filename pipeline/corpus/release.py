@@ -7,13 +7,14 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import neuropair
 from neuropair.pipeline.corpus.checks import Known, check_tables, without_shared
@@ -37,6 +38,8 @@ from neuropair.schemas.errors import CorpusError, StorageError
 from neuropair.schemas.seal import SEAL, seal_of
 from neuropair.schemas.tables import TABLES, conform
 
+MEASURED = ("ledger",)
+"""Tables that are measured on a release and published after it."""
 _ATTEMPTS = 8
 _DIGITS = 12
 
@@ -99,7 +102,8 @@ def publish(store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame]) 
     study : str
         Name of the study.
     tables : Mapping
-        Table -> rows, less ``study``. A table that is not given has no rows.
+        Table -> rows, less ``study``. A table that is not given has no rows; the ledger, which is
+        measured on released pairs, keeps those it has as long as the pairs are the same.
 
     Returns
     -------
@@ -113,6 +117,44 @@ def publish(store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame]) 
     StorageError
         If the store refuses. The release before stays as it is.
     """
+    return _publish(store, study, tables, keep=MEASURED)
+
+
+def publish_measured(store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Replace a study's rows in tables that are measured on a release; the others stay.
+
+    Parameters
+    ----------
+    store : CorpusStore
+    study : str
+        A study that the newest release holds.
+    tables : Mapping
+        Table of `MEASURED` -> rows, less ``study``.
+
+    Returns
+    -------
+    str
+        Id of the release.
+
+    Raises
+    ------
+    CorpusError, StorageError
+        As `publish`.
+    """
+    strangers = sorted(set(tables) - set(MEASURED))
+    newest = newest_release(store)
+    if strangers or newest is None or study not in _studies(newest, "recordings"):
+        raise CorpusError(
+            f"cannot take {strangers or 'rows'} of study {study}, measured on a release.",
+            where=store.url,
+            remedy=f"measured tables are {', '.join(MEASURED)}; ingest the study first",
+        )
+    return _publish(store, study, tables, keep=tuple(set(TABLES) - set(tables)))
+
+
+def _publish(
+    store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame], keep: Sequence[str]
+) -> str:
     unknown = sorted(set(tables) - set(TABLES))
     if unknown:
         raise CorpusError(
@@ -123,7 +165,7 @@ def publish(store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame]) 
     rows = {name: study_table(tables.get(name, pd.DataFrame()), name, study) for name in TABLES}
     for attempt in range(_ATTEMPTS):
         try:
-            return _publish_once(store, study, rows)
+            return _publish_once(store, study, rows, set(keep) - set(tables))
         except ConflictError:
             # different writers wait for different times, else they meet again
             writer = os.getpid() + threading.get_native_id()
@@ -135,8 +177,11 @@ def publish(store: CorpusStore, study: str, tables: Mapping[str, pd.DataFrame]) 
     )
 
 
-def _publish_once(store: CorpusStore, study: str, rows: Mapping[str, pa.Table]) -> str:
+def _publish_once(
+    store: CorpusStore, study: str, rows: Mapping[str, pa.Table], keep: Set[str]
+) -> str:
     newest = newest_release(store)
+    rows = {**rows, **_kept(store, study, rows, newest, keep)}
     known = _known(store, study, newest)
     own = without_shared(rows, known)
     check_tables(store, own, known)
@@ -165,6 +210,25 @@ def _publish_once(store: CorpusStore, study: str, rows: Mapping[str, pa.Table]) 
     base = newest.log_version if newest else None
     append_row(store, layout.RELEASES_TABLE, conform([row], layout.RELEASES_TABLE), base)
     return release
+
+
+def _kept(
+    store: CorpusStore,
+    study: str,
+    rows: Mapping[str, pa.Table],
+    newest: Release | None,
+    keep: Set[str],
+) -> dict[str, pa.Table]:
+    """Rows of the study that stay: of measured tables only where its pairs are the same."""
+    same = "pairs" in keep or rows_digest(rows["pairs"]) == _studies(newest, "pairs").get(study)
+    if newest is None or not same:
+        return {}
+    found = {}
+    for name in sorted(keep & newest.tables.keys()):
+        table = read_table(store, name, newest.tables[name]["version"])
+        own = table.filter(pc.equal(table["study"], study)).drop_columns("study").to_pandas()
+        found[name] = study_table(own, name, study)
+    return found
 
 
 def _release_id(newest: Release | None, studies: Mapping[str, Mapping[str, str]]) -> str:

@@ -128,6 +128,8 @@ def replace_study(
             delta,
             rows,
             mode="overwrite",
+            # a corpus of an older format gains the columns that its tables lack
+            schema_mode="merge",
             predicate=None if base is None else f"study = '{quoted}'",
             commit_properties=_once(),
             post_commithook_properties=_hooks(),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuropair.pipeline.align.calibrate import ASSUMPTIONS, calibrate
-from neuropair.pipeline.align.confidence import calibration, clock_bin, confidence
+from neuropair.pipeline.align.confidence import calibration, clock_bin, of_bins
 
 
 def test_the_shipped_counts_agree_with_a_fresh_run():
@@ -17,7 +17,7 @@ def test_the_shipped_counts_agree_with_a_fresh_run():
         assert name in shipped["bins"]
         if counts["n"] >= 300:
             share = counts["right"] / counts["n"]
-            assert share == pytest.approx(float(confidence(np.array([name]))[0]), abs=0.03)
+            assert share == pytest.approx(float(of_bins(np.array([name]))[0]), abs=0.03)
 
 
 def test_a_calibration_is_the_same_twice():
@@ -26,10 +26,10 @@ def test_a_calibration_is_the_same_twice():
 
 def test_confidence_is_a_share_never_certain_and_half_where_nothing_is_known():
     names = np.array(["T0/sample", "never seen", "T0/sample"])
-    values = confidence(names)
+    values = of_bins(names)
     assert values[0] == values[2] < 1
     assert values[1] == 0.5
-    assert confidence(np.zeros(0, dtype=str)).size == 0
+    assert of_bins(np.zeros(0, dtype=str)).size == 0
 
 
 @pytest.mark.parametrize(

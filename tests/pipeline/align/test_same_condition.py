@@ -137,7 +137,7 @@ def test_the_caliper_balances_ds000117(make, faces):
     found = align_study(make.study(pairing), recordings, events)
     assert found.balance["smd_before"].between(0.30, 0.35).all()
     assert found.balance["smd_after"].max() < 0.1
-    assert found.balance["variance_ratio"].between(0.5, 2).all()
+    assert found.balance["variance_ratio_after"].between(0.5, 2).all()
     kept = found.pairs.groupby("person_a").size()
     assert len(kept) == 6
     assert kept.between(721, 800).all()
