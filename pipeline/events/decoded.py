@@ -8,6 +8,7 @@ its header has the same samples. Keys are ``PIXELS:<sha256>:<width>x<height>x<fr
 from __future__ import annotations
 
 import hashlib
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import numpy.typing as npt
 _AS_SHOWN = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"})
 """Pillow's modes of 8 bits and less a channel: as RGBA none of them loses anything."""
 _DEEP_GREY = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_DAMAGED = (UnboundLocalError, struct.error, ZeroDivisionError, TypeError)
+"""What scipy raises beside ValueError where chunks of a WAV file are missing or cut."""
 _BLOCK = 1 << 20
 """Samples that are scaled at a time."""
 
@@ -115,6 +118,6 @@ def read_wav(path: Path) -> tuple[int, npt.NDArray[Any]]:
         warnings.filterwarnings("error", "Reached EOF prematurely", wavfile.WavFileWarning)
         try:
             rate, samples = wavfile.read(path)
-        except wavfile.WavFileWarning as error:
-            raise ValueError(str(error)) from error
+        except (wavfile.WavFileWarning, *_DAMAGED) as error:
+            raise ValueError(f"damaged: {error}") from error
     return int(rate), np.asarray(samples).reshape(len(samples), -1)

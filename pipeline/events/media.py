@@ -30,7 +30,6 @@ from neuropair.pipeline.events.run import Run
 from neuropair.pipeline.types import Loss
 from neuropair.schemas.errors import NeuropairError
 from neuropair.schemas.kinds import Modality
-from neuropair.schemas.recipe import Rule
 from neuropair.schemas.tables import MEDIA_CLOCKS
 
 MEDIA_COLUMNS = tuple(name for name in MEDIA_CLOCKS.names if name not in ("study", "recording"))
@@ -82,11 +81,11 @@ def add_media(root: Path, runs: Mapping[str, Run]) -> dict[str, NeuropairError]:
 
 
 def _playbacks(run: Run, nominals: Nominals) -> Iterator[Playback]:
-    for position, (_, row) in enumerate(run.draft.table.iterrows()):
+    with_media = [n for n, rule in enumerate(run.entry.rules) if rule.media is not None]
+    table = run.draft.table
+    for position in np.flatnonzero(table["rule"].isin(with_media)).tolist():
+        row = table.iloc[position]
         number = int(row["rule"])
-        rule = run.entry.rules[number]
-        if rule.media is None:
-            continue
         if not isinstance(row["stimulus"], str):
             yield Playback(
                 run,
@@ -97,13 +96,14 @@ def _playbacks(run: Run, nominals: Nominals) -> Iterator[Playback]:
                 reason="the identity of the stimulus is unknown",
             )
             continue
-        nominal, source = nominals.length(run, rule, row)
-        yield _classified(run, position, number, rule, row, nominal, source)
+        nominal, source = nominals.length(run, number, row)
+        yield _classified(run, position, number, row, nominal, source)
 
 
 def _classified(
-    run: Run, position: int, number: int, rule: Rule, row: pd.Series, nominal: float, source: str
+    run: Run, position: int, number: int, row: pd.Series, nominal: float, source: str
 ) -> Playback:
+    rule = run.entry.rules[number]
     assert rule.media is not None
     start, end = float(row["mark_start"]), float(row["mark_end"])
     one = Playback(

@@ -53,8 +53,16 @@ class Nominals:
         self._headers: dict[str, float] = {}
         self._by_key: dict[str, Mapping[str, list[float]]] = {}
 
-    def length(self, run: Run, rule: Rule, row: pd.Series) -> tuple[float, str]:
+    def length(self, run: Run, number: int, row: pd.Series) -> tuple[float, str]:
         """Length of the media of an event, s, and where it comes from.
+
+        Parameters
+        ----------
+        run : Run
+        number : int
+            The event's rule, which has `media`.
+        row : pandas.Series
+            The event.
 
         Raises
         ------
@@ -64,9 +72,10 @@ class Nominals:
         RecipeError
             If the recipe names a file that is not there.
         """
+        rule = run.entry.rules[number]
         assert rule.media is not None
         nominal = rule.media.nominal
-        where = f"{run.where}, key rules.{run.entry.rules.index(rule)}.media.nominal"
+        where = f"{run.where}, key rules.{number}.media.nominal"
         if isinstance(nominal, NominalSeconds):
             return nominal.seconds, f"recipe: {nominal.source}"
         if isinstance(nominal, NominalDuration):

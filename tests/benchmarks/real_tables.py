@@ -122,7 +122,7 @@ def stories(tables: Path) -> None:
     for rule, pairs in result.pairs.groupby("rule"):
         print(f"  {rule}: {len(pairs)} pairs in {pairs['recording_a'].nunique()} MEG runs")
     print(f"  pairs of equal run number (the story): {(runs[0] == runs[1]).mean():.1%}")
-    print(f"  MEG media clocks: {dict(meg['status'].value_counts())}")
+    print(f"  MEG media clocks: {meg['status'].value_counts().to_dict()}")
     rate = both["rate_ppm"]
     print(
         f"  rate with both marks: mean {rate.mean():+.1f} ppm, SD {rate.std():.1f} "
@@ -130,11 +130,16 @@ def stories(tables: Path) -> None:
         f"span - nominal {1e3 * (both['span'] - both['nominal']).mean():+.1f} ms, "
         f"SD {1e3 * (both['span'] - both['nominal']).std():.1f}"
     )
+    within = rate - rate.groupby(both["stimulus"]).transform("mean")
+    freedom = len(both) - both["stimulus"].nunique()
+    print(
+        f"  SD within a story, over persons: {np.sqrt((within**2).sum() / freedom):.1f} ppm: the "
+        "rest is the stories', so of the nominal lengths"
+    )
     for row in meg[meg["status"] != "measured"].itertuples():
         print(f"  {row.recording}: {row.status}, media time 0 at {row.onset:.3f} s")
-        print(
-            f"    +/- {1e3 * row.uncertainty:.1f} ms (both marks: {1e3 * both['uncertainty'].max():.1f})"
-        )
+        usual = 1e3 * both["uncertainty"].max()
+        print(f"    +/- {1e3 * row.uncertainty:.1f} ms (with both marks {usual:.1f} ms)")
         print(f"    {row.reason}")
     left_out(both)
     print("  media clock per run: recording, status, onset (s), rate (ppm), +/- (ms)")
@@ -148,14 +153,12 @@ def stories(tables: Path) -> None:
 def left_out(both: pd.DataFrame) -> None:
     """Print how right a recovered start is, on runs whose start is known."""
     errors, inside = [], 0
+    ratios = (both["span"] / both["nominal"]).tolist()
+    spans = [Span(key, ratio) for key, ratio in zip(both["stimulus"], ratios, strict=True)]
     for number, row in enumerate(both.itertuples()):
-        others = np.arange(len(both)) != number
-        ratios = zip(
-            both["stimulus"][others], (both["span"] / both["nominal"])[others], strict=True
-        )
-        spans = [Span(key, ratio) for key, ratio in ratios]
+        others = spans[:number] + spans[number + 1 :]
         limit = LATENCY + MAX_PPM * 1e-6 * row.nominal
-        span, half, _ = expected_span(row.stimulus, row.nominal, spans, limit)
+        span, half, _ = expected_span(row.stimulus, row.nominal, others, limit)
         errors.append(row.span - span)
         inside += abs(row.span - span) <= np.hypot(half, row.uncertainty)
     print(
