@@ -120,4 +120,4 @@ def read_wav(path: Path) -> tuple[int, npt.NDArray[Any]]:
             rate, samples = wavfile.read(path)
         except (wavfile.WavFileWarning, *_DAMAGED) as error:
             raise ValueError(f"damaged: {error}") from error
-    return int(rate), np.asarray(samples).reshape(len(samples), -1)
+    return int(rate), samples if samples.ndim == 2 else samples[:, None]

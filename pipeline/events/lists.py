@@ -71,7 +71,8 @@ class Lists:
         for column, value in given.rows.items():
             require_column(table, column, f"{where}.rows")
             wanted = fill(str(value), entities, f"{where}.rows.{column}")
-            chosen &= [c is not None and key_equals(c, wanted) for c in table.frame[column]]
+            equal = [c is not None and key_equals(c, wanted) for c in table.frame[column]]
+            chosen &= np.array(equal, dtype=bool)
         return RawTable(table.path, table.frame[chosen], table.losses)
 
 

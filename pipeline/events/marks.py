@@ -69,7 +69,7 @@ def find_marks(
     Raises
     ------
     DatasetError
-        If an end mark is not after its start mark.
+        If no end mark is after its start mark.
     """
     start, end = np.full(len(at), np.nan), np.full(len(at), np.nan)
     lost: list[tuple[int, int]] = []
@@ -102,11 +102,8 @@ def find_marks(
 def _check_order(
     raw: RawTable, frame: pd.DataFrame, at: Floats, starts: Integers, ends: Integers
 ) -> None:
-    if len(starts) != len(ends):
-        return
-    wrong = np.flatnonzero(at[ends] <= at[starts])
-    if len(wrong):
-        one, other = starts[wrong[0]], ends[wrong[0]]
+    if len(ends) and len(starts) == len(ends) and (at[ends] <= at[starts]).all():
+        one, other = starts[0], ends[0]
         raise DatasetError(
             f"the end mark at {at[other]:g} s is not after the start mark at {at[one]:g} s.",
             where=f"{raw.path}:{frame.index[other]}",
