@@ -66,7 +66,7 @@ def read_dataset_events(index: Index, recipe: Recipe) -> dict[str, Events | Neur
     for name, wrong in contradictions(named, recipe, keys).items():
         results[name] = wrong
         del runs[name]
-    for name, absent in add_media(index.dataset.root, runs).items():
+    for name, absent in add_media(index.dataset.root, runs, lists).items():
         results[name] = absent
         del runs[name]
     _add_repetitions(index, runs)
@@ -88,11 +88,8 @@ def check_concepts(recipe: Recipe) -> None:
     """
     rules = [rule for entry in recipe.events for rule in entry.rules]
     concepts = [rule.concept for rule in rules]
-    concepts += [
-        rule.media.segments.concept
-        for rule in rules
-        if rule.media is not None and rule.media.segments is not None
-    ]
+    keyed = [rule.media.keyed_concepts for rule in rules if rule.media is not None]
+    concepts += [concept for some in keyed for concept in some]
     concepts += [
         assertion.concept
         for entry in recipe.events

@@ -19,7 +19,7 @@ from neuropair.pipeline.events.templates import fill
 from neuropair.pipeline.events.where import holds, key_equals, number
 from neuropair.pipeline.types import Loss, Recording
 from neuropair.schemas.errors import AssertionFailedError, DatasetError, RecipeError
-from neuropair.schemas.recipe import Join, Synthesise
+from neuropair.schemas.recipe import Join, Rows, Synthesise
 
 Entities = Mapping[str, str | None]
 
@@ -37,12 +37,12 @@ class Lists:
         self._root = root
         self._read: dict[PurePosixPath, RawTable] = {}
 
-    def rows(self, given: Join | Synthesise, entities: Entities, where: str) -> RawTable:
+    def rows(self, given: Rows, entities: Entities, where: str) -> RawTable:
         """Rows of a list that are a recording's.
 
         Parameters
         ----------
-        given : Join or Synthesise
+        given : Rows
             With a path.
         entities : mapping
             The recording's.

@@ -9,13 +9,14 @@ the start recovered from the end mark where the recipe says why that one is righ
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from neuropair.pipeline.events.keyed import keyed_events, with_attributes
+from neuropair.pipeline.events.lists import Lists
 from neuropair.pipeline.events.nominal import MAX_PPM, Nominals, bound, check_unit
 from neuropair.pipeline.events.playback import (
     MEASURED,
@@ -39,11 +40,9 @@ _JITTER = 0.005
 """s; of a trigger (science.md section 3)."""
 _NORMAL = 1.959964
 """Half width of a normal distribution's 95 % interval, in standard deviations."""
-_SLACK = 1e-6
-"""s; a last segment that ends with the media is whole."""
 
 
-def add_media(root: Path, runs: Mapping[str, Run]) -> dict[str, NeuropairError]:
+def add_media(root: Path, runs: Mapping[str, Run], lists: Lists) -> dict[str, NeuropairError]:
     """Give runs with media their clocks and what is keyed to them, in place.
 
     Parameters
@@ -52,11 +51,13 @@ def add_media(root: Path, runs: Mapping[str, Run]) -> dict[str, NeuropairError]:
         The dataset's folder.
     runs : mapping
         Recording id -> run, with stimulus keys.
+    lists : Lists
+        Tables of the dataset, for annotations.
 
     Returns
     -------
     dict
-        Recording id -> error, for runs whose media have no length.
+        Recording id -> error, for runs whose media have no length or no annotations.
     """
     nominals = Nominals(root, runs.values())
     errors: dict[str, NeuropairError] = {}
@@ -76,7 +77,10 @@ def add_media(root: Path, runs: Mapping[str, Run]) -> dict[str, NeuropairError]:
     for group in groups.values():
         _recover(group)
     for name, found in playbacks.items():
-        _write(runs[name], found)
+        try:
+            _write(runs[name], found, lists)
+        except NeuropairError as error:
+            errors[name] = error
     return errors
 
 
@@ -183,7 +187,7 @@ def _stamp(run: Run) -> float:
     return float(_NORMAL * np.hypot(_JITTER, step / np.sqrt(12)))
 
 
-def _write(run: Run, playbacks: Sequence[Playback]) -> None:
+def _write(run: Run, playbacks: Sequence[Playback], lists: Lists) -> None:
     table = run.draft.table.reset_index(drop=True)
     segments: list[pd.DataFrame] = []
     gone: list[int] = []
@@ -196,12 +200,12 @@ def _write(run: Run, playbacks: Sequence[Playback]) -> None:
         table.loc[at, "duration"] = one.nominal * (1 + one.rate)
         if one.status != MEASURED:
             known = {"media_status": one.status, "media_uncertainty": round(one.uncertainty, 6)}
-            table.loc[at, "attributes"] = _with(table.loc[at, "attributes"], known)
-        segments.append(_segments(table.loc[[at]], one))
+            table.loc[at, "attributes"] = with_attributes(table.loc[at, "attributes"], known)
+        segments.append(keyed_events(table.loc[[at]], one, lists, run.draft.losses))
     run.draft.losses += [loss for one in playbacks if (loss := _loss(one)) is not None]
     made = sum(len(frame) for frame in segments)
     if made:
-        reason = "stretches of media, synthesised at equal media times"
+        reason = "synthesised from the media clock: stretches and annotations at their media times"
         run.draft.losses.append(Loss("events", "event", "flagged", made, reason))
     parts = [table.drop(index=gone), *(frame for frame in segments if len(frame))]
     run.draft.table = (
@@ -211,40 +215,6 @@ def _write(run: Run, playbacks: Sequence[Playback]) -> None:
     )
     rows = pd.DataFrame([one.row() for one in playbacks], columns=list(MEDIA_COLUMNS))
     run.media = rows.sort_values(["onset", "stimulus"], kind="stable").reset_index(drop=True)
-
-
-def _segments(story: pd.DataFrame, one: Playback) -> pd.DataFrame:
-    media = one.run.entry.rules[one.number].media
-    if media is None or media.segments is None:
-        return story.iloc[:0]
-    length = media.segments.length
-    step = media.segments.step or length
-    count = int(np.floor((one.nominal - length + _SLACK) / step)) + 1
-    times = np.arange(max(count, 0), dtype=np.float64) * step
-    frame = story.loc[story.index.repeat(len(times))].reset_index(drop=True)
-    attributes = [
-        _with(None, {"media_time": round(float(t), 6), "media_uncertainty": round(u, 6)})
-        for t, u in zip(times, one.uncertainty_at(times), strict=True)
-    ]
-    empty = pd.Series([None] * len(frame), dtype=object)
-    return frame.assign(
-        onset=one.onset + times * (1 + one.rate),
-        duration=length * (1 + one.rate),
-        concept=media.segments.concept,
-        stimulus=[f"{one.key}@{t:.3f}" for t in times],
-        stimulus_name=[
-            f"{name}@{t:.3f}" for name, t in zip(frame["stimulus_name"], times, strict=True)
-        ],
-        value=empty,
-        trial_type=empty,
-        response_time=np.nan,
-        attributes=pd.Series(attributes, dtype=object),
-    )
-
-
-def _with(attributes: object, known: Mapping[str, object]) -> str:
-    given = json.loads(attributes) if isinstance(attributes, str) else {}
-    return json.dumps({**given, **known}, sort_keys=True, ensure_ascii=False)
 
 
 def _loss(one: Playback) -> Loss | None:

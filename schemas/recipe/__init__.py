@@ -27,8 +27,9 @@ from neuropair.schemas.recipe.entries import (
     Recipe,
     Rule,
 )
-from neuropair.schemas.recipe.lists import Join, Synthesise
+from neuropair.schemas.recipe.lists import Join, Rows, Synthesise
 from neuropair.schemas.recipe.media import (
+    Annotations,
     LostStart,
     Media,
     NominalDuration,
@@ -41,6 +42,7 @@ from neuropair.schemas.recipe.stimulus import Stimulus
 
 __all__ = [
     "ENTITIES",
+    "Annotations",
     "Assertion",
     "Column",
     "CountAssertion",
@@ -62,6 +64,7 @@ __all__ = [
     "OneOrMany",
     "Persons",
     "Recipe",
+    "Rows",
     "Rule",
     "Scalar",
     "Segments",

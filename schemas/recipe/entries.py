@@ -143,7 +143,12 @@ class EventsRecipe(Strict):
     @model_validator(mode="after")
     def _what_is_inferred_is_guarded(self) -> EventsRecipe:
         asserted = {assertion.kind for assertion in self.assertions}
-        for key, block in (("join", self.join), ("synthesise", self.synthesise)):
+        annotations = [one for rule in self.rules if rule.media for one in rule.media.annotations]
+        for key, block in (
+            ("join", self.join),
+            ("synthesise", self.synthesise),
+            ("annotations", annotations or None),
+        ):
             if block is not None and "count" not in asserted:
                 raise ValueError(f"{key!r} needs an assertion of kind 'count' that guards it")
         if any(rule.media for rule in self.rules) and "media" not in asserted:
@@ -209,4 +214,6 @@ class Recipe(Strict):
             if rule.media is not None and isinstance(rule.media.nominal, NominalFile)
         }
         others = [other for entry in self.events for other in (entry.join, entry.synthesise)]
-        return wanted | {other.path for other in others if other is not None and other.path}
+        wanted |= {other.path for other in others if other is not None and other.path}
+        keyed = [one for rule in rules if rule.media is not None for one in rule.media.annotations]
+        return wanted | {one.path for one in keyed}

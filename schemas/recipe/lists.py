@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
 from neuropair.schemas.base import Strict
 from neuropair.schemas.recipe.cells import ENTITIES, Scalar, Where, check_template, fields_of
 
 
-class _Rows(Strict):
+class Rows(Strict):
+    """Rows of a table of the dataset."""
+
+    names: ClassVar[tuple[str, ...]] = ENTITIES
+    """What `path` and `rows` may name."""
     path: str | None = None
     """Table of the dataset (.csv with commas, else tabs), filled from the recording's entities,
     such as `derivatives/detailed_events/sub-{subject}_events.csv`."""
@@ -19,21 +25,21 @@ class _Rows(Strict):
     """Where it is said that this table belongs to these recordings."""
 
     @model_validator(mode="after")
-    def _templates_name_entities(self) -> _Rows:
-        check_template(self.path or "", "path")
+    def _templates_name_entities(self) -> Rows:
+        check_template(self.path or "", "path", self.names)
         for column, value in self.rows.items():
-            check_template(str(value), f"rows.{column}")
+            check_template(str(value), f"rows.{column}", self.names)
         if self.path is not None and (self.path.startswith("/") or ".." in self.path.split("/")):
             raise ValueError(f"'path' {self.path!r} leaves the dataset's folder")
         if self.path is not None and not self.rows and not fields_of(self.path):
             raise ValueError(
-                f"'path' names no entity ({', '.join(ENTITIES)}) and 'rows' is empty: every "
+                f"'path' names no entity ({', '.join(self.names)}) and 'rows' is empty: every "
                 "recording would get the same rows"
             )
         return self
 
 
-class Join(_Rows):
+class Join(Rows):
     """Columns of another table, joined to this table's rows by their order.
 
     The order is that of the events after drops, sorting and debouncing, and of the lines in the
@@ -51,7 +57,7 @@ class Join(_Rows):
     """Column of the events table -> column of the list, whose cells must be equal in every row."""
 
 
-class Synthesise(_Rows):
+class Synthesise(Rows):
     """Events of a recording that has no events table, from another table or from its sidecar.
 
     `onset`, `duration`, `rules` and all other keys of the entry then speak of the rows of this

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from neuropair.schemas.base import Strict
 from neuropair.schemas.recipe.cells import ENTITIES, Selection, check_template
+from neuropair.schemas.recipe.lists import Rows
 
 
 class NominalSeconds(Strict):
@@ -70,6 +71,37 @@ class Segments(Strict):
     """Their concept."""
 
 
+class Annotations(Rows):
+    """Events from a table that counts in media time: words of a story, cuts of a film.
+
+    Each has the stimulus key `<key>@<media time in s>`, as `Segments` have. The entry needs an
+    assertion of kind `count`.
+    """
+
+    names: ClassVar[tuple[str, ...]] = (*ENTITIES, "stimulus")
+    path: str
+    """Table of the dataset, filled from the entities and `{stimulus}`, the stimulus' name by the
+    rules of spelling."""
+    onset: str = "onset"
+    """Column of the media time."""
+    duration: str | None = None
+    """Column of the duration."""
+    unit: Literal["s", "ms"] = "s"
+    offset: float = Field(default=0.0, ge=-3600, le=3600)
+    """Seconds to add to the table's times for media time."""
+    offset_source: str | None = None
+    """Where the offset comes from. Needed where it is not 0."""
+    attributes: dict[str, str] = {}
+    """Attribute of the event -> column."""
+    concept: str
+
+    @model_validator(mode="after")
+    def _offset_has_a_source(self) -> Annotations:
+        if self.offset and not (self.offset_source and self.offset_source.strip()):
+            raise ValueError("'offset' needs 'offset_source': say where the number comes from")
+        return self
+
+
 class LostStart(Strict):
     """What is done where the start mark is absent, or contradicts the length."""
 
@@ -98,6 +130,13 @@ class Media(Strict):
     0.5 s (audio and video buffers) and 1,500 ppm (the largest slope of two clocks that trigger
     alignment accepts) unless given."""
     segments: Segments | None = None
+    annotations: list[Annotations] = []
+
+    @property
+    def keyed_concepts(self) -> list[str]:
+        """Concepts of the events that are keyed to media time."""
+        keyed = [one.concept for one in self.annotations]
+        return keyed if self.segments is None else [self.segments.concept, *keyed]
 
     @model_validator(mode="after")
     def _lost_start_has_an_end(self) -> Media:

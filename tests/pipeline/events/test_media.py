@@ -441,3 +441,79 @@ def test_recovered_starts_lie_in_their_interval(same_media: bool) -> None:
         span, half, _ = expected_span("a", 300.0, spans, 10.0)
         inside += abs(truth - span) <= half
     assert 0.93 < inside / tried < 0.97
+
+
+WORDS = "start\tlast\tword\n10650\t200\tonce\n11150\t300\tupon\n{late}\t100\tlate\n"
+ANNOTATIONS: dict[str, Any] = {
+    "path": "words/{stimulus}.tsv",
+    "because": "a test",
+    "onset": "start",
+    "duration": "last",
+    "unit": "ms",
+    "offset": -10.65,
+    "offset_source": "a test",
+    "attributes": {"word": "word"},
+    "concept": PASSAGE,
+}
+COUNT = {"kind": "count", "concept": PASSAGE, "minimum": 2}
+
+
+def _annotated(small: Small, late: str = "20650", **changed: Any) -> Events:
+    (small.root / "words").mkdir(exist_ok=True)
+    (small.root / "words" / "s1.tsv").write_text(WORDS.format(late=late), encoding="utf-8")
+    small.run(_marks((5, "Beg"), (104.98, "End")))
+    return small.read(**_entry(annotations=[ANNOTATIONS | changed], more=[COUNT]))
+
+
+def test_annotations_follow_the_media_clock(small: Small) -> None:
+    events = _annotated(small)
+    words = events.table[events.table["concept"] == PASSAGE]
+    assert words["onset"].tolist() == pytest.approx([5, 5.4999, 14.998])
+    assert words["duration"].tolist() == pytest.approx([0.19996, 0.29994, 0.09998])
+    assert words["stimulus"].tolist() == [f"name:r/s1@{t}" for t in ("0.000", "0.500", "10.000")]
+    assert [json.loads(text)["word"] for text in words["attributes"]] == ["once", "upon", "late"]
+
+
+def test_annotations_outside_the_media_are_counted(small: Small) -> None:
+    events = _annotated(small, late="210650")
+    assert (events.table["concept"] == PASSAGE).sum() == 2
+    (dropped,) = [loss for loss in events.losses if loss.action == "dropped"]
+    assert (dropped.reason, dropped.where) == (
+        "annotation outside the 100 s of its media",
+        "words/s1.tsv:4",
+    )
+
+
+@pytest.mark.parametrize(
+    ("late", "changed", "problem"),
+    [
+        ("soon", {}, "start 'soon' is no number."),
+        ("1", {"onset": "strat"}, "column 'strat' is not in words/s1.tsv."),
+        ("1", {"attributes": {"w": "wrod"}}, "column 'wrod' is not in words/s1.tsv."),
+        ("1", {"path": "words/{subject}.tsv"}, "words/01.tsv is not there."),
+    ],
+)
+def test_annotations_that_cannot_be_read(
+    small: Small, late: str, changed: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(NeuropairError) as error:
+        _annotated(small, late, **changed)
+    assert error.value.problem == problem
+    assert "words/s1.tsv" in error.value.where or "media.annotations.0" in error.value.where
+
+
+@pytest.mark.parametrize(
+    ("changed", "more", "problem"),
+    [
+        ({}, [], "'annotations' needs an assertion of kind 'count'"),
+        ({"offset_source": None}, [COUNT], "'offset' needs 'offset_source'"),
+        ({"path": "words.tsv"}, [COUNT], "every recording would get the same rows"),
+    ],
+)
+def test_annotations_that_cannot_be(
+    changed: dict[str, Any], more: list[dict[str, Any]], problem: str
+) -> None:
+    entry = _entry(annotations=[ANNOTATIONS | changed], more=more)
+    with pytest.raises(RecipeError) as error:
+        Recipe.parse({"recipe": "r", "title": "t", "events": [entry]}, "r.yaml")
+    assert problem in str(error.value)
