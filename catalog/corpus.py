@@ -156,6 +156,12 @@ class Corpus:
                 where=f"recording {recording!r}",
                 remedy="list them: SELECT recording FROM recordings WHERE status = 'ok'",
             )
+        if rows[0]["status"] == "rehearsed":
+            raise QueryError(
+                "it was rehearsed from its tables: there is no signal.",
+                where=f"recording {recording!r}",
+                remedy="run `neuropair ingest` of the study into a corpus of its own",
+            )
         if rows[0]["path"] is None:
             raise QueryError(
                 f"it could not be read: {rows[0]['reason']}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neuropair.catalog.splits import SPLIT_NAMES
 from neuropair.catalog.stream.selection import Selection, resolve
@@ -107,11 +108,22 @@ class Pairs:
             f"SELECT recording_{side} FROM pairs WHERE ({condition}\n)" for side in "ab"
         )
         recordings = database.filter("recordings", f"recording IN ({selected})", "recording")
+        self._require_signals(recordings)
         channels = database.filter(
             "channels", f'"row" >= 0 AND recording IN ({selected})', 'recording, "row"'
         )
         location, release = self.corpus.location, self.corpus.release.id
         return resolve(location, release, pairs, recordings, channels)
+
+    def _require_signals(self, recordings: pa.Table) -> None:
+        rehearsed = pc.equal(recordings["status"], "rehearsed")
+        n = int(pc.sum(rehearsed).as_py() or 0)
+        if n:
+            raise QueryError(
+                f"{n} recordings were rehearsed from their tables: there are no signals to stream.",
+                where=f"release {self.corpus.release.id}",
+                remedy="run `neuropair ingest` of the study into a corpus of its own",
+            )
 
     @property
     def _condition(self) -> str | None:

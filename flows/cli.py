@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"neuropair {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_plan(commands)
+    _add_rehearse(commands)
     _add_ingest(commands)
     _add_query(commands)
     _add_show(commands)
@@ -93,6 +94,15 @@ def _add_corpus(command: argparse.ArgumentParser) -> None:
     command.add_argument("--corpus", required=True, metavar="URL", help="the corpus: folder or URL")
 
 
+def _add_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where downloads go (default: $NEUROPAIR_CACHE or ~/.cache/neuropair)",
+    )
+
+
 def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -107,6 +117,18 @@ def _add_plan(commands: _Commands) -> None:
     _add_json(command)
 
 
+def _add_rehearse(commands: _Commands) -> None:
+    command = _add(
+        commands, "rehearse", "pair a study from tables and sidecars alone, without any signal"
+    )
+    _add_study(command)
+    command.add_argument(
+        "--out", required=True, metavar="DIR", help="where the tables go: a folder or URL"
+    )
+    _add_cache(command)
+    _add_json(command)
+
+
 def _add_ingest(commands: _Commands) -> None:
     command = _add(commands, "ingest", "take a study's datasets through every stage to a release")
     _add_study(command)
@@ -114,12 +136,7 @@ def _add_ingest(commands: _Commands) -> None:
     where = command.add_mutually_exclusive_group()
     where.add_argument("--workers", type=_positive, metavar="N", help="recordings at a time, here")
     where.add_argument("--cluster", metavar="tcp://…", help="address of a Dask scheduler")
-    command.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="where downloads go (default: $NEUROPAIR_CACHE or ~/.cache/neuropair)",
-    )
+    _add_cache(command)
     command.add_argument("--dry-run", action="store_true", help="the same as plan")
     _add_json(command)
 

@@ -8,10 +8,14 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuropair.flows import console
-from neuropair.schemas.errors import ExitCode, RecipeError
+from neuropair.schemas.errors import ExitCode, NeuropairError, RecipeError
+
+if TYPE_CHECKING:
+    from neuropair.flows.loading import LoadedStudy
+    from neuropair.flows.summary import Summary
 
 
 def plan(options: argparse.Namespace) -> ExitCode:
@@ -21,13 +25,49 @@ def plan(options: argparse.Namespace) -> ExitCode:
 
     loaded = load_study(options.study, _sources(options.source))
     planned = plan_study(loaded.study, loaded.sources, loaded.base)
+    rehearsed = _rehearsed(loaded)
     if options.json:
-        _print_json(planned.to_dict())
+        if isinstance(rehearsed, NeuropairError):
+            told: dict[str, Any] = {"problem": str(rehearsed)}
+        else:
+            told = rehearsed.to_dict()
+        _print_json(planned.to_dict() | {"rehearsal": told})
     else:
-        from neuropair.flows.render import plan_table
+        from neuropair.flows.render import plan_table, rehearsal_tables
 
         console.show(plan_table(planned))
+        for table in rehearsal_tables(rehearsed):
+            console.show(table)
     return ExitCode.OK
+
+
+def _rehearsed(loaded: LoadedStudy) -> Summary | NeuropairError:
+    """Count what would be paired; what keeps it from being known is told beside the plan."""
+    from neuropair.flows.rehearse import rehearsed_in_memory
+
+    try:
+        return rehearsed_in_memory(loaded)
+    except NeuropairError as error:
+        return error
+
+
+def rehearse(options: argparse.Namespace) -> ExitCode:
+    """Pair a study from tables and sidecars alone."""
+    from neuropair.flows.loading import load_study
+    from neuropair.flows.prepare import cache_folder
+    from neuropair.flows.rehearse import rehearse as run
+
+    _quieten_mne()
+    loaded = load_study(options.study, _sources(options.source))
+    summary = run(loaded, options.out, cache_folder(options.cache), quiet=options.json)
+    if options.json:
+        _print_json(summary.to_dict())
+    else:
+        from neuropair.flows.render import summary_tables
+
+        for table in summary_tables(summary):
+            console.show(table)
+    return ExitCode.INCOMPLETE if summary.failures else ExitCode.OK
 
 
 def ingest(options: argparse.Namespace) -> ExitCode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -45,20 +45,42 @@ def pair_and_publish(
         If the corpus cannot take the tables; the release before stays the newest.
     """
     store = CorpusStore(corpus)
-    tables = combine(
-        [
-            *(outcome.rows(store) for outcome in outcomes),
-            *(_failed(failure, who) for one in prepared for failure, who in one.failures),
-        ]
-    )
-    splits = assign_splits(tables["recordings"], tables["windows"], loaded.study.splits)
+    tables = combine([*(outcome.rows(store) for outcome in outcomes), *failures_of(prepared)])
+    all_tables = paired_tables(loaded, prepared, tables)
+    release = publish(store, loaded.study.study, all_tables)
+    return Summary.of(corpus, release, all_tables, outcomes)
+
+
+def failures_of(prepared: Sequence[Prepared]) -> list[RecordingRows]:
+    """Rows of the recordings that are announced and cannot be read."""
+    return [_failed(failure, who) for one in prepared for failure, who in one.failures]
+
+
+def paired_tables(
+    loaded: LoadedStudy, prepared: Sequence[Prepared], tables: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Assign splits and pair: every table of a release, less ``study``.
+
+    Parameters
+    ----------
+    loaded : LoadedStudy
+    prepared : sequence of Prepared
+        The study's datasets.
+    tables : Mapping
+        Rows of the recordings, by table. Recordings without windows, which a rehearsal has, are
+        split and paired by their events.
+    """
+    rehearsed = tables["recordings"]["status"] == "rehearsed"
+    shown = tables["events"] if rehearsed.any() else tables["windows"]
+    splits = assign_splits(tables["recordings"], shown, loaded.study.splits)
     by_recording = splits[splits["kind"] == "recording"].set_index("key")["split"]
     recordings = tables["recordings"].assign(
         split=tables["recordings"]["recording"].map(by_recording)
     )
-    aligned = align_study(loaded.study, recordings, tables["events"], tables["windows"])
+    readable = recordings.assign(status=recordings["status"].replace("rehearsed", "ok"))
+    aligned = align_study(loaded.study, readable, tables["events"], tables["windows"])
     dataset_losses = [loss_rows(one.losses, one.row["dataset"], None) for one in prepared]
-    all_tables = {
+    return {
         **tables,
         "recordings": recordings,
         "datasets": _datasets(prepared, recordings),
@@ -67,8 +89,6 @@ def pair_and_publish(
         "losses": pd.concat([*dataset_losses, tables["losses"], aligned.losses]),
         "media_clocks": media_clocks(prepared),
     }
-    release = publish(store, loaded.study.study, all_tables)
-    return Summary.of(corpus, release, all_tables, outcomes)
 
 
 def media_clocks(prepared: Sequence[Prepared]) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import pandas as pd
 from neuropair.flows.jobs import Job
 from neuropair.flows.loading import LoadedStudy
 from neuropair.pipeline.bids import index_dataset
+from neuropair.pipeline.corpus import sidecar_number
 from neuropair.pipeline.events import person_id, read_dataset_events
-from neuropair.pipeline.sources import extra_folders, fetch, open_source
+from neuropair.pipeline.sources import extra_folders, fetch, open_source, write_listing
 from neuropair.pipeline.types import Events, Failure, Loss, Recording
 from neuropair.schemas.errors import NeuropairError
 from neuropair.schemas.recipe import Recipe
@@ -53,8 +54,21 @@ def cache_folder(given: Path | None = None) -> Path:
     return Path(variable) if variable else Path.home() / ".cache" / "neuropair"
 
 
-def prepare_dataset(loaded: LoadedStudy, entry: StudyDataset, corpus: str, cache: Path) -> Prepared:
+def prepare_dataset(
+    loaded: LoadedStudy, entry: StudyDataset, corpus: str, cache: Path, *, tables_only: bool = False
+) -> Prepared:
     """Fetch and index one dataset and read its events.
+
+    Parameters
+    ----------
+    loaded : LoadedStudy
+    entry : StudyDataset
+    corpus : str
+        URL of the corpus that the jobs write to.
+    cache : Path
+        Where downloads go.
+    tables_only : bool
+        Pull tables and sidecars, and no signal; a signal that is absent is no failure.
 
     Raises
     ------
@@ -63,21 +77,25 @@ def prepare_dataset(loaded: LoadedStudy, entry: StudyDataset, corpus: str, cache
     """
     recipe = loaded.recipes[entry.dataset]
     signals = entry.signals or loaded.study.signals
+    source = open_source(loaded.sources[entry.dataset], base=loaded.base)
+    needed = recipe.signals and not tables_only
     fetched = fetch(
-        open_source(loaded.sources[entry.dataset], base=loaded.base),
+        source,
         entry.dataset,
-        cache,
+        cache / "rehearsal" if tables_only else cache,
         entry.include,
         entry.exclude,
-        extra=extra_folders(recipe, signals),
-        signals=recipe.signals,
+        extra=() if tables_only else extra_folders(recipe, signals),
+        signals=needed,
     )
     dataset = fetched.dataset
+    if tables_only and source.local_root is None:
+        write_listing(dataset.root, source.list())
     index = index_dataset(
         dataset,
         entry.include,
         entry.exclude,
-        signals_needed=recipe.signals,
+        signals_needed=needed,
         files=fetched.files,
     )
     events = read_dataset_events(index, recipe)
@@ -167,8 +185,8 @@ def recordings_frame(recordings: Sequence[tuple[Recording, str]]) -> pd.DataFram
                 "person": person,
                 "status": "ok",
                 "source_file": recording.path.as_posix(),
-                "sfreq_source": _number(recording, "SamplingFrequency"),
-                "duration_s": _number(recording, "RecordingDuration"),
+                "sfreq_source": sidecar_number(recording, "SamplingFrequency"),
+                "duration_s": sidecar_number(recording, "RecordingDuration"),
             }
             for recording, person in recordings
         ]
@@ -183,8 +201,3 @@ def events_frame(events: Mapping[str, Events | NeuropairError]) -> pd.DataFrame:
         if isinstance(found, Events)
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-
-def _number(recording: Recording, key: str) -> float | None:
-    value = recording.sidecar.get(key)
-    return float(value) if isinstance(value, (int, float)) else None

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 
 from neuropair.flows.summary import Summary
-from neuropair.schemas.errors import StorageError
+from neuropair.schemas.errors import NeuropairError, StorageError
 from neuropair.schemas.library import find_recipe, find_study, list_recipes, list_studies
 
 if TYPE_CHECKING:
@@ -86,12 +86,26 @@ def _hours(hours: Mapping[str, float], unknown: Mapping[str, int]) -> str:
     return ", ".join(known + [f"unknown for {n} {name}" for name, n in sorted(unknown.items())])
 
 
+def rehearsal_tables(rehearsed: Summary | NeuropairError) -> Iterable[object]:
+    """Show what tables alone would pair, or why that cannot be told."""
+    if isinstance(rehearsed, NeuropairError):
+        yield f"\nWhat would be paired cannot be told: {rehearsed}"
+        return
+    yield table_of("\nWould be paired, from tables alone", rehearsed.pairs_table())
+    if rehearsed.abstentions:
+        yield table_of("\nWould be abstained from", rehearsed.abstentions)
+
+
 def summary_tables(summary: Summary) -> Iterable[object]:
     """Show what an ingest came to."""
+    made = (
+        f"{summary.events} events, rehearsed from tables alone"
+        if summary.rehearsed
+        else f"{summary.reused} recordings were there already, {summary.windows} windows"
+    )
     yield (
         f"release {summary.release} of {summary.corpus}: "
-        f"{_counts(summary.recordings) or 'no recordings'} "
-        f"({summary.reused} were there already), {summary.windows} windows"
+        f"{_counts(summary.recordings) or 'no recordings'}; {made}"
     )
     yield table_of("\nPairs", summary.pairs_table())
     if summary.abstentions:

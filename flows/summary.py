@@ -22,7 +22,9 @@ class Summary:
         Modality -> recordings that stand in the release.
     reused : int
         Recordings that were there already.
-    windows : int
+    windows, events : int
+    rehearsed : bool
+        Paired from tables alone, without signals.
     pairs : list of dict
         ``tier, rule, modality_a, modality_b, split, n``.
     abstentions : list of dict
@@ -38,6 +40,8 @@ class Summary:
     recordings: dict[str, int]
     reused: int
     windows: int
+    events: int
+    rehearsed: bool
     pairs: list[dict[str, Any]]
     abstentions: list[dict[str, Any]]
     failures: list[dict[str, Any]]
@@ -54,7 +58,7 @@ class Summary:
         """Count what the tables of a release hold."""
         recordings = tables["recordings"]
         failed = recordings[recordings["status"] == "failed"]
-        ok = recordings[recordings["status"] == "ok"]
+        ok = recordings[recordings["status"] != "failed"]
         reasons = tables["abstentions"].assign(
             reason=tables["abstentions"]["reason"].str.split(":", n=1).str[0]
         )
@@ -64,6 +68,8 @@ class Summary:
             recordings={str(k): int(n) for k, n in ok["modality"].value_counts().items()},
             reused=sum(outcome.reused for outcome in outcomes),
             windows=len(tables["windows"]),
+            events=len(tables["events"]),
+            rehearsed=bool((recordings["status"] == "rehearsed").any()),
             pairs=_counted(tables["pairs"], ["tier", "rule", "modality_a", "modality_b", "split"]),
             abstentions=_counted(reasons, ["tier", "rule", "reason"]),
             failures=records(failed[["recording", "reason", "remedy"]]),

@@ -24,11 +24,12 @@ def _pair_rules() -> list[_Rule]:
         for what, condition in (
             (
                 f"recording_{side} is not in the release, or failed",
-                "r.status IS DISTINCT FROM 'ok'",
+                "r.status IS NULL OR r.status NOT IN ('ok', 'rehearsed')",
             ),
             (
                 f"window_{side} is out of range",
-                f"p.window_{side} < 0 OR p.window_{side} >= r.n_windows",
+                f"p.window_{side} < 0 OR p.window_{side} >= "
+                "CASE r.status WHEN 'rehearsed' THEN r.n_events ELSE r.n_windows END",
             ),
             (f"its split is not that of recording_{side}", "p.split IS DISTINCT FROM r.split"),
             (f"person_{side} is not the recording's", f"p.person_{side} <> r.person"),

@@ -18,6 +18,7 @@ from neuropair.pipeline.bids.names import (
 from neuropair.pipeline.bids.tables import MISSING, parse_tsv
 from neuropair.pipeline.bids.tree import Tree
 from neuropair.pipeline.sources.base import safe_path
+from neuropair.pipeline.sources.listing import listing_path
 from neuropair.pipeline.sources.walk import GET_CONTENT, Absent
 from neuropair.pipeline.types import Loss
 from neuropair.schemas.errors import DatasetError
@@ -140,7 +141,7 @@ def read_listing(root: Path) -> dict[str, Absent]:
     DatasetError
         If it is not UTF-8, or names a path that leaves the folder.
     """
-    path = root.with_name(f"{root.name}_annexed.tsv")
+    path = listing_path(root)
     if not path.is_file():
         return {}
     rows = parse_tsv(path.read_bytes(), str(path))

@@ -230,7 +230,7 @@ class _Indexer:
             return
         if self.signals_needed and candidate.reason is not None:
             self._fail(recording, candidate.reason, candidate.remedy)
-        elif not self.signals_needed and recording.events_path is None:
+        elif recording.events_path is None and candidate.reason is not None:
             self.uncounted["no events table applies"].append(candidate.entry.path)
         else:
             self.recordings.append(recording)

@@ -17,7 +17,19 @@ from neuropair.schemas.errors import CorpusError
 _OF_RECORDINGS = ("channels", "events", "windows")
 _SIDES = ("a", "b")
 _READS = 8
-_COLUMNS = ["recording", "status", "digest", "person", "modality", "split", "n_windows"]
+COLUMNS = [
+    "recording",
+    "status",
+    "digest",
+    "person",
+    "modality",
+    "split",
+    "n_windows",
+    "n_events",
+]
+"""Columns of recordings that the checks read."""
+PAIRED = ("ok", "rehearsed")
+"""Statuses of recordings that may be in pairs."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +90,11 @@ def check_tables(store: CorpusStore, rows: Mapping[str, pa.Table], known: Known)
     CorpusError
         Naming the first row that does not hold.
     """
-    recordings = rows["recordings"].select(_COLUMNS).to_pandas()
+    recordings = rows["recordings"].select(COLUMNS).to_pandas()
     _check_recordings(store, recordings, known)
     _check_rows(rows, recordings)
     every = pd.concat(
-        [frame for frame in (recordings, known.others[_COLUMNS]) if len(frame)] or [recordings]
+        [frame for frame in (recordings, known.others[COLUMNS]) if len(frame)] or [recordings]
     )
     every = every.set_index("recording")
     _check_pairs(rows["pairs"], every)
@@ -134,10 +146,13 @@ def _check_pairs(pairs: pa.Table, recordings: pd.DataFrame) -> None:
     frame = pairs.select(names).to_pandas()
     for side in _SIDES:
         of = recordings.reindex(frame[f"recording_{side}"]).reset_index(drop=True)
+        # a rehearsal has no windows: the number of its event stands for that of the window
+        rehearsed = of["status"] == "rehearsed"
+        of["n_paired"] = of["n_events"].where(rehearsed, of["n_windows"])
         window = frame[f"window_{side}"]
         for wrong, what in (
-            (of["status"] != "ok", f"recording_{side} could not be read"),
-            ((window < 0) | (window >= of["n_windows"]), f"window_{side} is not stored"),
+            (~of["status"].isin(PAIRED), f"recording_{side} could not be read"),
+            ((window < 0) | (window >= of["n_paired"]), f"window_{side} is not stored"),
             (of["split"] != frame["split"], f"its split is not that of recording_{side}"),
             (of["person"] != frame[f"person_{side}"], f"person_{side} is not the recording's"),
             (

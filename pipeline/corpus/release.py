@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import neuropair
-from neuropair.pipeline.corpus.checks import Known, check_tables, without_shared
+from neuropair.pipeline.corpus.checks import COLUMNS, Known, check_tables, without_shared
 from neuropair.pipeline.corpus.description import write_description
 from neuropair.pipeline.corpus.digest import rows_digest
 from neuropair.pipeline.corpus.group import to_json
@@ -245,7 +245,7 @@ def _studies(newest: Release | None, table: str) -> dict[str, str]:
 
 def _known(store: CorpusStore, study: str, newest: Release | None) -> Known:
     tables = newest.tables if newest else {}
-    names = ["study", "recording", "status", "digest", "person", "modality", "split", "n_windows"]
+    names = ["study", *COLUMNS]
     recordings = _frame(store, "recordings", tables.get("recordings"), names)
     pairs = _frame(store, "pairs", tables.get("pairs"), ["study", "recording_a", "recording_b"])
     is_own = recordings["study"] == study

@@ -95,6 +95,30 @@ def recording_rows(
     )
 
 
+def rehearsed_rows(recording: Recording, events: Events, *, person: str) -> RecordingRows:
+    """Describe a recording of which only tables and sidecars were read: events, no windows."""
+    row = _described(recording, person) | {
+        "status": "rehearsed",
+        "n_events": len(events.table),
+        "n_windows": 0,
+        "n_channels": 0,
+        "sfreq_source": sidecar_number(recording, "SamplingFrequency"),
+        "duration_s": sidecar_number(recording, "RecordingDuration"),
+        "source_bytes": 0,
+    }
+    return RecordingRows(
+        recordings=pd.DataFrame([row]),
+        events=events.table.assign(recording=recording.id),
+        losses=loss_rows(events.losses, recording.dataset, recording.id),
+    )
+
+
+def sidecar_number(recording: Recording, key: str) -> float | None:
+    """Read a number of the sidecar; None if it has none."""
+    value = recording.sidecar.get(key)
+    return float(value) if isinstance(value, (int, float)) else None
+
+
 def failed_rows(
     recording: Recording,
     error: NeuropairError,

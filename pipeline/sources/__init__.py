@@ -2,6 +2,7 @@
 
 from neuropair.pipeline.sources.base import Source, open_source, safe_path
 from neuropair.pipeline.sources.fetch import Fetched, fetch
+from neuropair.pipeline.sources.listing import listing_path, write_listing
 from neuropair.pipeline.sources.selection import extra_folders, select_files, selects
 
 __all__ = [
@@ -9,8 +10,10 @@ __all__ = [
     "Source",
     "extra_folders",
     "fetch",
+    "listing_path",
     "open_source",
     "safe_path",
     "select_files",
     "selects",
+    "write_listing",
 ]

@@ -34,7 +34,7 @@ DATASETS = table(
 )
 
 RECORDINGS = table(
-    "One row a recording; a recording that could not be read has status 'failed' and the reason.",
+    "One row a recording; one that could not be read has status 'failed' and the reason.",
     STUDY,
     RECORDING,
     key("dataset", "dataset id"),
@@ -46,7 +46,7 @@ RECORDINGS = table(
     key("modality", "eeg, meg, fnirs or fmri"),
     key("person", "person id; the same across datasets where a recipe maps them"),
     text("split", "train, validation or test"),
-    key("status", "ok or failed"),
+    key("status", "ok, failed, or rehearsed: read from tables alone, without signal"),
     text("reason", "why it failed"),
     text("remedy", "what would mend it"),
     text("path", "Zarr group, relative to the corpus root"),
