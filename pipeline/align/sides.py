@@ -43,7 +43,7 @@ _NEEDED = {
     "events": ["recording", "event", "onset", "concept"],
     "windows": ["recording", "window", "kind", "event", "onset"],
 }
-_OPTIONAL = ["session", "task", "run", "reason", "sfreq_source"]
+_OPTIONAL = ["session", "task", "run", "reason", "acq_time", "sfreq_source"]
 
 
 def check_columns(frame: pd.DataFrame, table: str) -> None:
@@ -79,7 +79,7 @@ def sorted_recordings(recordings: pd.DataFrame) -> pd.DataFrame:
     for name in _OPTIONAL:
         if name not in table.columns:
             table[name] = None
-    for name in [*_NEEDED["recordings"], "session", "task", "run", "reason"]:
+    for name in [*_NEEDED["recordings"], "session", "task", "run", "reason", "acq_time"]:
         table[name] = _text(table[name])
     table["sfreq_source"] = pd.to_numeric(table["sfreq_source"]).astype(float)
     return table
