@@ -53,21 +53,36 @@ def _once(left: pd.Series, right: pd.Series) -> Bools:
 def refusals(
     pairing: Pairing, a: SideTable, b: SideTable, pairs: list[RecordingPair]
 ) -> dict[RecordingPair, Abstention]:
-    """Abstain where a look at the recordings is enough: failed, other split, no events."""
+    """Abstain where recordings alone tell: failed, other split, no events, one sitting."""
     reasons_a, reasons_b = _unusable(pairing, a), _unusable(pairing, b)
     splits_a = a.recordings["split"].to_numpy(dtype=object)
     splits_b = b.recordings["split"].to_numpy(dtype=object)
+    sittings_a, sittings_b = _sittings(a), _sittings(b)
+    across_time = pairing.tier not in (Tier.T0, Tier.T1)
     refused: dict[RecordingPair, Abstention] = {}
     for pair in pairs:
         unusable = reasons_a[pair.a] or reasons_b[pair.b]
+        sitting = sittings_a[pair.a]
         if unusable is not None:
             refused[pair] = unusable
+        elif across_time and sitting is not None and sitting == sittings_b[pair.b]:
+            refused[pair] = Abstention(
+                f"one-sitting: both are, or may be, {sitting}; see table duplicates",
+                "none: a recording is no other sitting, and no other person, than itself",
+            )
         elif splits_a[pair.a] is None or splits_a[pair.a] != splits_b[pair.b]:
             refused[pair] = Abstention(
                 f"other-split: {splits_a[pair.a]!s} and {splits_b[pair.b]!s}",
                 "none: what is paired across splits leaks from training into the test",
             )
     return refused
+
+
+def _sittings(side: SideTable) -> list[str | None]:
+    """Name of the recording that each is, or may be, a duplicate of; None where it has none."""
+    if "sitting" not in side.recordings.columns:
+        return [None] * len(side.recordings)
+    return [name if isinstance(name, str) else None for name in side.recordings["sitting"]]
 
 
 def _unusable(pairing: Pairing, side: SideTable) -> list[Abstention | None]:

@@ -2,6 +2,6 @@
 
 from neuropair.pipeline.duplicates.find import Found, find_duplicates
 from neuropair.pipeline.duplicates.links import links, same_recording, twins
-from neuropair.pipeline.duplicates.signals import signal_key
+from neuropair.pipeline.duplicates.signals import SignalKeys
 
-__all__ = ["Found", "find_duplicates", "links", "same_recording", "signal_key", "twins"]
+__all__ = ["Found", "SignalKeys", "find_duplicates", "links", "same_recording", "twins"]

@@ -5,11 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from neuropair.schemas.graph import components
-
-ONE_SITTING = ("duplicate", "shared-signal", "simultaneous")
-"""Relations that show two recordings to be of one person at one time."""
-LINKED = (*ONE_SITTING, "unconfirmed", "shared-events")
-"""Relations that keep two recordings in one split: what may be one recording counts as one."""
+from neuropair.schemas.relations import LINKED, ONE_SITTING
 
 
 def same_recording(duplicates: pd.DataFrame) -> list[tuple[str, str]]:

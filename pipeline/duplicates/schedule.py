@@ -27,8 +27,8 @@ dropped frames do not. Ten residual SD of a duplicate (science.md section 1.6)."
 LEAST_EVENTS = GRAM + 2
 NO_STIMULI = ("response", "marker")
 """Concepts of what is not shown to the person."""
-_SAMPLE = 200
-"""Intervals that the information is estimated from: 20,000 comparisons."""
+_SAMPLE = 128
+"""Intervals that the information is estimated from: 8,000 comparisons."""
 _PRIOR = 5.0
 _STEPS = (1.0, 0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 1e-4)
 _GRID = 1e-6
@@ -150,9 +150,13 @@ def stamp_step(onsets: Floats, sfreq: float | None = None) -> float:
     since = onsets - onsets[0]
     samples = [1.0 / sfreq] if sfreq else []
     for step in sorted([*_STEPS, *samples], reverse=True):
-        if np.all(np.abs(since - np.round(since / step) * step) <= _GRID):
+        if _on_grid(since[:4], step) and _on_grid(since, step):
             return step
     return 0.0
+
+
+def _on_grid(times: Floats, step: float) -> bool:
+    return bool(np.all(np.abs(times - np.round(times / step) * step) <= _GRID))
 
 
 def schedules(
