@@ -180,8 +180,17 @@ Pairing = Annotated[
 
 
 class Splits(Strict):
-    """Shares of the splits, by windows; persons and stimuli stay on one side."""
+    """Shares of the splits, by windows, and what may not be in two of them.
 
+    Recordings that are, or may be, one recording under two names, and recordings of one sitting,
+    stay in one split whatever the policy. A recording is never divided.
+    """
+
+    policy: Literal["both", "subject-disjoint", "stimulus-disjoint"] = "both"
+    """What no two splits have in common: persons and evidenced stimuli, or one of the two."""
+    hold_out: list[str] = []
+    """Datasets that are the test split, with all that is connected with them; the others are train
+    and validation."""
     train: float = Field(default=0.8, gt=0)
     validation: float = Field(default=0.1, ge=0)
     test: float = Field(default=0.1, ge=0)
@@ -215,6 +224,12 @@ class Study(Strict):
             if twice:
                 raise ValueError(f"{what} {sorted(twice)} stands twice")
         known = {d.dataset for d in self.datasets}
+        if strangers := set(self.splits.hold_out) - known:
+            raise ValueError(
+                f"splits.hold_out names datasets that the study has not: {sorted(strangers)}"
+            )
+        if known == set(self.splits.hold_out):
+            raise ValueError("splits.hold_out names every dataset: nothing is left to train on")
         for pairing in self.pairings:
             for side in (pairing.a, pairing.b):
                 strangers = set(side.dataset or []) - known

@@ -70,7 +70,7 @@ def _apart(a: Integers, b: Integers) -> RecordingPairs:
 def refusals(
     pairing: Pairing, a: SideTable, b: SideTable, pairs: RecordingPairs
 ) -> tuple[RecordingPairs, Abstained]:
-    """Abstain where a look at the recordings is enough: failed, other split, no events.
+    """Abstain where recordings alone tell: failed, other split, no events, one sitting.
 
     Returns
     -------
@@ -99,6 +99,10 @@ def refusals(
         for other in splits
     ]
     which = np.where(of_a[pairs.a] >= 0, of_a[pairs.a], of_b[pairs.b])
+    if pairing.tier not in (Tier.T0, Tier.T1):
+        sitting_a, sitting_b = _sittings(a, b, why)
+        one = (which < 0) & (sitting_a[pairs.a] >= 0) & (sitting_a[pairs.a] == sitting_b[pairs.b])
+        which[one] = sitting_a[pairs.a][one]
     crossing = none_a[pairs.a] | (split_a[pairs.a] != split_b[pairs.b])
     crossing &= which < 0
     which[crossing] = (first + split_a[pairs.a] * len(splits) + split_b[pairs.b])[crossing]
@@ -115,6 +119,29 @@ def _numbered(reasons: list[Abstention | None], why: list[Abstention]) -> Intege
             numbers[row] = len(why)
             why.append(reason)
     return numbers
+
+
+def _sittings(a: SideTable, b: SideTable, why: list[Abstention]) -> tuple[Integers, Integers]:
+    """Append a reason a sitting to `why`: each recording's number, -1 where it is no duplicate."""
+    names = [
+        side.recordings["sitting"].tolist()
+        if "sitting" in side.recordings.columns
+        else [None] * len(side.recordings)
+        for side in (a, b)
+    ]
+    known = sorted({name for side in names for name in side if isinstance(name, str)})
+    number = {name: len(why) + k for k, name in enumerate(known)}
+    why += [
+        Abstention(
+            f"one-sitting: both are, or may be, {name}; see table duplicates",
+            "none: a recording is no other sitting, and no other person, than itself",
+        )
+        for name in known
+    ]
+    first, second = (
+        np.array([number.get(str(name), -1) for name in side], dtype=np.int64) for side in names
+    )
+    return first, second
 
 
 def _unusable(pairing: Pairing, side: SideTable) -> list[Abstention | None]:
