@@ -83,13 +83,15 @@ class Gather:
         present = recordings >= 0
         self._open(np.unique(recordings[present]))
         rows = self._first[recordings] + windows
-        small = {name: column[rows] for name, column in self._of_windows.items()}
-        small |= {name: column[recordings] for name, column in self._of_recordings.items()}
+        take = self._buffers.rows
+        small = {name: take(column, rows) for name, column in self._of_windows.items()}
+        small |= {name: take(column, recordings) for name, column in self._of_recordings.items()}
         if not present.all():
             for name, values in small.items():
                 values[~present] = -1 if name == "channel" else 0
         signal = self._signal(recordings, windows, small.pop("scale", None))
-        time = (small.pop("time") + small.pop("offset")[:, None]).astype(np.float32)
+        time = self._buffers.take((size, plan.n_times), np.float32)
+        np.add(small.pop("time"), small.pop("offset")[:, None], out=time, casting="unsafe")
         return {"signal": signal, "time": time, **small, "present": present}
 
     def _signal(self, recordings: Numbers, windows: Numbers, scale: Array | None) -> Array:
