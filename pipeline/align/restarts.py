@@ -80,18 +80,38 @@ def _search(
         return [], implausible(sizes)
     best = fits[0]
     verdict = judge(fits, a, b, tolerance)
-    ends, beyond = _holds(fits, a, b), []
-    if verdict.refused is not None:
+    ends = _holds(fits, a, b)
+    if verdict.refused is not None and _stretch(ends, a, b, q, tolerance) is None:
         # tails are looked at beside a stretch that stands by itself: else unrelated trains would be
         # searched again and again
-        if ends.before is None and ends.after is None:
+        return [], verdict.refused
+    ends, beyond = _tails(ends, best, a, b, q, tolerance)
+    if ends.before is None and ends.after is None:
+        if verdict.refused is not None:
             return [], verdict.refused
-        low = -np.inf if ends.before is None else ends.low
-        high = np.inf if ends.after is None else ends.high
-        if _piece(low, high, a, b, q, tolerance, tries=a.times.size**2 / 2) is None:
-            return [], verdict.refused
+        return [Piece(best.offset, best.slope, -np.inf, np.inf, verdict)], None
+    piece = _stretch(ends, a, b, q, tolerance)
+    if piece is None:
+        return beyond, verdict.refused or low_ends(verdict, sizes)
+    return sorted([*beyond, piece], key=_start), None
+
+
+def _stretch(ends: Ends, a: Train, b: Train, q: float, tolerance: float) -> Piece | None:
+    """Align the stretch within the ends by itself; None also where there are no ends."""
+    if ends.before is None and ends.after is None:
+        return None
+    start = -np.inf if ends.before is None else ends.low
+    stop = np.inf if ends.after is None else ends.high
+    return _piece(start, stop, a, b, q, tolerance, tries=a.times.size**2 / 2)
+
+
+def _tails(
+    ends: Ends, best: Fit, a: Train, b: Train, q: float, tolerance: float
+) -> tuple[Ends, list[Piece]]:
+    """Align what is beyond the ends; an unsure end beyond which nothing aligns is none."""
     free = np.ones(b.times.size, dtype=bool)
     free[best.pairs[:, 1]] = False
+    beyond: list[Piece] = []
     for tail, number in ((ends.before, 0), (ends.after, 1)):
         if tail is None:
             continue
@@ -104,16 +124,7 @@ def _search(
         elif not tail.sure:
             ends = ends._replace(before=None) if number == 0 else ends._replace(after=None)
         beyond += more
-    start = -np.inf if ends.before is None else ends.low
-    stop = np.inf if ends.after is None else ends.high
-    if not np.isfinite(start) and not np.isfinite(stop):
-        if verdict.refused is not None:
-            return [], verdict.refused
-        return [Piece(best.offset, best.slope, start, stop, verdict)], None
-    piece = _piece(start, stop, a, b, q, tolerance, tries=a.times.size**2 / 2)
-    if piece is None:
-        return sorted(beyond, key=_start), verdict.refused or low_ends(verdict, sizes)
-    return sorted([*beyond, piece], key=_start), None
+    return ends, sorted(beyond, key=_start)
 
 
 def _start(piece: Piece) -> float:
