@@ -20,7 +20,7 @@ DOMINATES = 2.0
 """Quantisation dominates where q / sqrt(12) is this many times the jitter stated: jitter then adds
 at most an eighth to the residual SD, less than the ratio's bounds allow."""
 MIN_FOR_RATIO = 100
-"""Aligned triggers below which the ratio is not judged: the SD of n uniform residuals has a relative
+"""Aligned triggers below which the ratio is not judged: the SD of n uniform residuals has an
 error of 0.45 / sqrt(n), so that 0.9 is two of them away at 100."""
 
 

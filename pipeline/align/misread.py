@@ -40,7 +40,7 @@ def other_unit(a: Train, b: Train, q: float, align: Align) -> Abstention | None:
     if 1 / MIN_UNIT_RATIO < ratio < MIN_UNIT_RATIO:
         return None
     name, factor_of = ("a", (1.0, 0.0)) if ratio > 1 else ("b", (0.0, 1.0))
-    for factor, unit in {**UNITS, q: "samples"}.items():
+    for factor, unit in {q: "samples", **UNITS}.items():
         x = _scaled(a, factor if factor_of[0] else 1.0)
         y = _scaled(b, factor if factor_of[1] else 1.0)
         if not 1 / MAX_SPAN_RATIO <= _ratio(x, y) <= MAX_SPAN_RATIO:

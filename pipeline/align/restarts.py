@@ -80,9 +80,38 @@ def _search(
         return [], implausible(sizes)
     best = fits[0]
     verdict = judge(fits, a, b, tolerance)
-    ends, beyond = _holds(fits, a, b), []
+    ends = _holds(fits, a, b)
+    if verdict.refused is not None and _stretch(ends, a, b, q, tolerance) is None:
+        # tails are looked at beside a stretch that stands by itself: else unrelated trains would be
+        # searched again and again
+        return [], verdict.refused
+    ends, beyond = _tails(ends, best, a, b, q, tolerance)
+    if ends.before is None and ends.after is None:
+        if verdict.refused is not None:
+            return [], verdict.refused
+        return [Piece(best.offset, best.slope, -np.inf, np.inf, verdict)], None
+    piece = _stretch(ends, a, b, q, tolerance)
+    if piece is None:
+        return beyond, verdict.refused or low_ends(verdict, sizes)
+    return sorted([*beyond, piece], key=_start), None
+
+
+def _stretch(ends: Ends, a: Train, b: Train, q: float, tolerance: float) -> Piece | None:
+    """Align the stretch within the ends by itself; None also where there are no ends."""
+    if ends.before is None and ends.after is None:
+        return None
+    start = -np.inf if ends.before is None else ends.low
+    stop = np.inf if ends.after is None else ends.high
+    return _piece(start, stop, a, b, q, tolerance, tries=a.times.size**2 / 2)
+
+
+def _tails(
+    ends: Ends, best: Fit, a: Train, b: Train, q: float, tolerance: float
+) -> tuple[Ends, list[Piece]]:
+    """Align what is beyond the ends; an unsure end beyond which nothing aligns is none."""
     free = np.ones(b.times.size, dtype=bool)
     free[best.pairs[:, 1]] = False
+    beyond: list[Piece] = []
     for tail, number in ((ends.before, 0), (ends.after, 1)):
         if tail is None:
             continue
@@ -95,16 +124,7 @@ def _search(
         elif not tail.sure:
             ends = ends._replace(before=None) if number == 0 else ends._replace(after=None)
         beyond += more
-    start = -np.inf if ends.before is None else ends.low
-    stop = np.inf if ends.after is None else ends.high
-    if not np.isfinite(start) and not np.isfinite(stop):
-        if verdict.refused is not None:
-            return [], verdict.refused
-        return [Piece(best.offset, best.slope, start, stop, verdict)], None
-    piece = _piece(start, stop, a, b, q, tolerance, tries=a.times.size**2 / 2)
-    if piece is None:
-        return sorted(beyond, key=_start), verdict.refused or low_ends(verdict, sizes)
-    return sorted([*beyond, piece], key=_start), None
+    return ends, sorted(beyond, key=_start)
 
 
 def _start(piece: Piece) -> float:
@@ -295,10 +315,33 @@ def _joined(found: list[Piece], a: Train, b: Train, q: float, tolerance: float) 
         last = kept[-1]
         both = _one_clock(last, piece, a, b, q, tolerance)
         if both is None:
-            kept.append(piece)
+            kept[-1:] = _meet(last, piece, a, b, tolerance)
         else:
             kept[-1] = both
     return kept
+
+
+def _meet(left: Piece, right: Piece, a: Train, b: Train, tolerance: float) -> list[Piece]:
+    """Let two pieces reach towards each other, to where their events fit either line best."""
+    mine = between(a, left.stop, right.start)
+    if not mine.times.size:
+        return [left, right]
+    fits = np.zeros((2, mine.times.size))
+    for row, piece in zip(fits, (left, right), strict=True):
+        pairs = mutual(mine, b, piece.offset, piece.slope, tolerance)
+        mapped = piece.offset + piece.slope * mine.times[pairs[:, 0]]
+        row[pairs[:, 0]] = 1 - (np.abs(b.times[pairs[:, 1]] - mapped) / tolerance) ** 2
+    order = np.argsort(mine.times, kind="stable")
+    times, (of_left, of_right) = mine.times[order], fits[:, order]
+    gain = np.cumsum(of_left)[:-1] + (of_right.sum() - np.cumsum(of_right)[:-1])
+    if not gain.size:
+        return [left, right]
+    last = int(np.argmax(gain))
+    left_hits = times[: last + 1][of_left[: last + 1] > 0]
+    right_hits = times[last + 1 :][of_right[last + 1 :] > 0]
+    stop = max(left.stop, left_hits.max(initial=left.stop))
+    start = min(right.start, right_hits.min(initial=right.start))
+    return [left._replace(stop=float(stop)), right._replace(start=float(start))]
 
 
 def _one_clock(

@@ -48,10 +48,11 @@ def sliding_onsets(
 def held(clock: Clock, onsets: Floats, length: float) -> Floats:
     """Keep the windows on a's clock that lie within one segment of the clock."""
     at = clock.segment_at(onsets)
-    return onsets[(at >= 0) & (at == clock.segment_at(onsets + length))]
+    kept: Floats = onsets[(at >= 0) & (at == clock.segment_at(onsets + length))]
+    return kept
 
 
 def _grid(first: float, last: float, length: float, step: float) -> Floats:
     n = max(0, int(np.floor((last - first - length) / step + 1e-9)) + 1)
-    onsets: Floats = np.asarray(first + step * np.arange(n), dtype=float)
+    onsets: Floats = first + step * np.arange(n, dtype=np.float64)
     return onsets
