@@ -20,6 +20,14 @@ from neuropair.pipeline.corpus import (
     loss_rows,
     publish,
 )
+from neuropair.pipeline.duplicates import (
+    SignalKeys,
+    find_duplicates,
+    links,
+    same_recording,
+    twins,
+)
+from neuropair.pipeline.events import join_persons
 from neuropair.pipeline.types import Events, Failure
 from neuropair.schemas.errors import DatasetError
 
@@ -46,7 +54,8 @@ def pair_and_publish(
     """
     store = CorpusStore(corpus)
     tables = combine([*(outcome.rows(store) for outcome in outcomes), *failures_of(prepared)])
-    all_tables = paired_tables(loaded, prepared, tables)
+    signals = {one.recording.id: one.signal_key for one in outcomes if one.signal_key is not None}
+    all_tables = paired_tables(loaded, prepared, tables, signals)
     release = publish(store, loaded.study.study, all_tables)
     return Summary.of(corpus, release, all_tables, outcomes)
 
@@ -57,9 +66,15 @@ def failures_of(prepared: Sequence[Prepared]) -> list[RecordingRows]:
 
 
 def paired_tables(
-    loaded: LoadedStudy, prepared: Sequence[Prepared], tables: Mapping[str, pd.DataFrame]
+    loaded: LoadedStudy,
+    prepared: Sequence[Prepared],
+    tables: Mapping[str, pd.DataFrame],
+    signals: Mapping[str, str] | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Assign splits and pair: every table of a release, less ``study``.
+    """Find duplicates, join persons, assign splits and pair: every table of a release.
+
+    Tables are without ``study``. A person that recordings join to another is one person from here
+    on, in all tables; what a recording's group says is its recipe's.
 
     Parameters
     ----------
@@ -69,15 +84,21 @@ def paired_tables(
     tables : Mapping
         Rows of the recordings, by table. Recordings without windows, which a rehearsal has, are
         split and paired by their events.
+    signals : Mapping, optional
+        Content key of the signal, by recording, of recordings that were read.
     """
-    rehearsed = tables["recordings"]["status"] == "rehearsed"
+    found = find_duplicates(tables["recordings"], tables["events"], _files(prepared, signals or {}))
+    joined = join_persons(tables["recordings"], same_recording(found.rows), loaded.recipes)
+    recordings = tables["recordings"].assign(person=tables["recordings"]["person"].map(joined.of))
+    rehearsed = recordings["status"] == "rehearsed"
     shown = tables["events"] if rehearsed.any() else tables["windows"]
-    splits = assign_splits(tables["recordings"], shown, loaded.study.splits)
+    splits = assign_splits(recordings, shown, loaded.study.splits, links(found.rows))
     by_recording = splits[splits["kind"] == "recording"].set_index("key")["split"]
-    recordings = tables["recordings"].assign(
-        split=tables["recordings"]["recording"].map(by_recording)
+    recordings = recordings.assign(split=recordings["recording"].map(by_recording))
+    readable = recordings.assign(
+        status=recordings["status"].replace("rehearsed", "ok"),
+        sitting=recordings["recording"].map(twins(found.rows)),
     )
-    readable = recordings.assign(status=recordings["status"].replace("rehearsed", "ok"))
     aligned = align_study(loaded.study, readable, tables["events"], tables["windows"])
     dataset_losses = [loss_rows(one.losses, one.row["dataset"], None) for one in prepared]
     return {
@@ -85,8 +106,12 @@ def paired_tables(
         "recordings": recordings,
         "datasets": _datasets(prepared, recordings),
         "splits": splits,
+        "persons": joined.table,
+        "duplicates": found.rows,
         **aligned.tables(),
-        "losses": pd.concat([*dataset_losses, tables["losses"], aligned.losses]),
+        "losses": pd.concat(
+            [*dataset_losses, tables["losses"], found.losses, joined.losses, aligned.losses]
+        ),
         "media_clocks": media_clocks(prepared),
     }
 
@@ -100,6 +125,20 @@ def media_clocks(prepared: Sequence[Prepared]) -> pd.DataFrame:
         if isinstance(job.events, Events) and job.events.media is not None
     ]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+
+
+def _files(prepared: Sequence[Prepared], signals: Mapping[str, str]) -> pd.DataFrame:
+    """List the events table and the content key of the signal of each recording, where known."""
+    rows = []
+    for one in prepared:
+        if not one.jobs:
+            continue
+        keys = SignalKeys(one.jobs[0].dataset)
+        for job in one.jobs:
+            table = job.recording.events_path
+            key = signals.get(job.recording.id) or keys.published(job.recording)
+            rows.append((job.recording.id, None if table is None else table.as_posix(), key))
+    return pd.DataFrame(rows, columns=["recording", "events_file", "signal"], dtype=object)
 
 
 def _failed(failure: Failure, person: str) -> RecordingRows:

@@ -156,6 +156,17 @@ class EventsRecipe(Strict):
         return self
 
 
+def _cycle(labels: dict[str, str]) -> list[str]:
+    """Find labels that lead back to where they began, over others; the first by name."""
+    for start in sorted(labels):
+        path = [start]
+        while (label := labels.get(path[-1])) is not None and label not in path:
+            path.append(label)
+        if label == start and len(path) > 1:
+            return [*path, start]
+    return []
+
+
 class Persons(Strict):
     """Which subjects of this and other datasets are one person."""
 
@@ -175,6 +186,12 @@ class Persons(Strict):
             raise ValueError("'namespace' needs 'because': say why these are the same persons")
         if len(set(self.labels.values())) != len(self.labels):
             raise ValueError("two subjects of 'labels' are mapped to one label")
+        if cycle := _cycle(self.labels):
+            raise ValueError(
+                f"'labels' goes round in a circle: {' -> '.join(cycle)}; whether it reads from the "
+                "dataset to the namespace or back cannot be told: give the persons labels of "
+                "their own in all recipes that share the namespace"
+            )
         return self
 
 

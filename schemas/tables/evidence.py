@@ -112,8 +112,9 @@ DUPLICATES = table(
     key("recording_b", "the other"),
     key(
         "relation",
-        "duplicate, same-schedule (not one recording), unconfirmed, shared-events (two signal "
-        "files with one events table), shared-signal (two names of one signal file)",
+        "duplicate; simultaneous (one sitting, by two devices); same-schedule (not one sitting); "
+        "unconfirmed; shared-events (two signal files with one events table); shared-signal (two "
+        "names of one signal)",
     ),
     column("n_events", I64, "events compared"),
     number("share", "share of the shorter sequence's intervals found in the other"),

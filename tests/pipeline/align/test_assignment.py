@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuropair.pipeline.align import assignment
-from neuropair.pipeline.align.assignment import Points, Rules, assign
+from neuropair.pipeline.align.assignment import assign
+from neuropair.pipeline.align.points import Points, Rules
 
 OPEN = np.ones((1, 1), dtype=bool)
 

@@ -153,7 +153,7 @@ def test_every_candidate_is_paired_or_abstained(make, seed, order, uses_b):
         events.iloc[rng.permutation(len(events))],
         windows.iloc[rng.permutation(len(windows))],
     )
-    for name in ("pairs", "abstentions", "losses", "balance"):
+    for name in ("pairs", "abstentions", "losses", "balance", "alternates", "negatives"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(again, name))
 
 
