@@ -138,11 +138,14 @@ class Events:
     media : pandas.DataFrame or None
         Columns of `neuropair.schemas.tables.MEDIA_CLOCKS` without ``study`` and ``recording``, one
         row a playback; None for recordings without media.
+    contents : Mapping
+        Stimulus key of a name -> content key that the dataset publishes for it, where it does.
     """
 
     table: pd.DataFrame
     losses: tuple[Loss, ...] = ()
     media: pd.DataFrame | None = None
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 class Step(NamedTuple):

@@ -15,7 +15,7 @@ from neuropair.pipeline.events.lists import Lists, synthesised_table
 from neuropair.pipeline.events.media import add_media
 from neuropair.pipeline.events.run import Run
 from neuropair.pipeline.events.session import add_intervals, add_repetition, sessions
-from neuropair.pipeline.events.stimuli import add_stimuli, contradictions
+from neuropair.pipeline.events.stimuli import add_stimuli, contradictions, published_contents
 from neuropair.pipeline.events.tables import RawTable, read_table
 from neuropair.pipeline.events.timing import known_duration
 from neuropair.pipeline.sources.selection import fixed_part
@@ -66,6 +66,8 @@ def read_dataset_events(index: Index, recipe: Recipe) -> dict[str, Events | Neur
     for name, wrong in contradictions(named, recipe, keys).items():
         results[name] = wrong
         del runs[name]
+    for run in runs.values():
+        run.contents = published_contents(run.draft.table, run.entry.rules, keys)
     for name, absent in add_media(index.dataset.root, runs, lists).items():
         results[name] = absent
         del runs[name]
@@ -184,4 +186,9 @@ def _finish(run: Run) -> Events:
     add_intervals(table)
     table["event"] = np.arange(len(table), dtype=np.int32)
     check_assertions(table, run.entry.assertions, run.recording.id, run.where, run.media)
-    return Events(table[list(COLUMNS)].reset_index(drop=True), tuple(run.draft.losses), run.media)
+    return Events(
+        table[list(COLUMNS)].reset_index(drop=True),
+        tuple(run.draft.losses),
+        run.media,
+        run.contents,
+    )

@@ -175,6 +175,20 @@ class ContentKeys:
             self._found[path] = self._find(path)
         return self._found[path]
 
+    def published(self, path: str) -> str | None:
+        """Content key that a link, a pointer or the listing tells; no file's content is read.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the dataset's folder.
+        """
+        target = self._root / path
+        if target.is_symlink() or not target.is_file():
+            return self.key(path)
+        name = _pointed_at(target)
+        return self.listed.get(path) if name is None else annex_key(name)
+
     def decoded(self, path: str) -> str | None:
         """Key of a file's pixels or samples, or None where it cannot be decoded here.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -24,6 +25,8 @@ class Run:
     draft : Draft
     media : pandas.DataFrame or None
         Its media clocks, once they are known.
+    contents : mapping
+        Stimulus key of a name -> content key that the dataset publishes for it.
     """
 
     recording: Recording
@@ -31,3 +34,4 @@ class Run:
     where: str
     draft: Draft
     media: pd.DataFrame | None = None
+    contents: Mapping[str, str] = field(default_factory=dict)

@@ -123,6 +123,33 @@ def contradictions(
     }
 
 
+def published_contents(
+    table: pd.DataFrame, rules: Sequence[Rule], keys: ContentKeys
+) -> dict[str, str]:
+    """Content key that is published for each name that stands for a stimulus.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``stimulus``, ``stimulus_name``, ``folder``, ``identity`` and ``rule``.
+    rules : sequence of Rule
+    keys : ContentKeys
+
+    Returns
+    -------
+    dict
+        Stimulus key -> content key; names whose content is unknown are left out.
+    """
+    named = table[table["identity"] == "name"]
+    found: dict[str, str] = {}
+    for merged, paths in _merged(named, rules):
+        for path in sorted(paths):
+            content = keys.published(path)
+            if content is not None:
+                found.setdefault(merged.text, content)
+    return found
+
+
 class _Merged(NamedTuple):
     """What several spellings come to: the key of a name, or the path of a file."""
 

@@ -65,6 +65,12 @@ def extra_folders(recipe: Recipe, signals: Signals) -> tuple[str, ...]:
     return tuple(sorted(folder for folder in folders if folder))
 
 
+def list_folders(recipe: Recipe) -> tuple[str, ...]:
+    """Folders of the tables beyond the raw data that a recipe reads: lists, annotations."""
+    folders = {fixed_part(path) for path in recipe.table_paths()}
+    return tuple(sorted(folder for folder in folders if folder))
+
+
 def select_files(
     files: Iterable[RemoteFile],
     include: Selection,

@@ -230,7 +230,11 @@ class Recipe(Strict):
             for rule in rules
             if rule.media is not None and isinstance(rule.media.nominal, NominalFile)
         }
+        return wanted | self.table_paths()
+
+    def table_paths(self) -> set[str]:
+        """Templates of the tables beyond the raw data: lists, annotations."""
         others = [other for entry in self.events for other in (entry.join, entry.synthesise)]
-        wanted |= {other.path for other in others if other is not None and other.path}
-        keyed = [one for rule in rules if rule.media is not None for one in rule.media.annotations]
-        return wanted | {one.path for one in keyed}
+        media = [rule.media for entry in self.events for rule in entry.rules]
+        annotated = {one.path for each in media if each is not None for one in each.annotations}
+        return annotated | {other.path for other in others if other is not None and other.path}

@@ -134,7 +134,7 @@ def stories(tables: Path) -> None:
     freedom = len(both) - both["stimulus"].nunique()
     print(
         f"  SD within a story, over persons: {np.sqrt((within**2).sum() / freedom):.1f} ppm: the "
-        "rest is the stories', so of the nominal lengths"
+        "rest is the stories' own (stated length, place of the end mark), and no clock's"
     )
     for row in meg[meg["status"] != "measured"].itertuples():
         print(f"  {row.recording}: {row.status}, media time 0 at {row.onset:.3f} s")
