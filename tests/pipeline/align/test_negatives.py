@@ -57,7 +57,7 @@ def joined(found, events, recordings, table):
     return rows
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000), tier=st.sampled_from(["T2", "T3", "T4", "T5"]))
 def test_a_negative_is_never_an_admissible_partner(make, seed, tier):
     recordings, events = corpus(make, seed)
@@ -89,7 +89,7 @@ def test_a_negative_is_never_an_admissible_partner(make, seed, tier):
     assert conform(found.negatives.assign(study="s"), "negatives").num_rows == len(rows)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000), tier=st.sampled_from(["T2", "T3", "T4", "T5"]))
 def test_alternates_are_as_admissible_as_the_partner(make, seed, tier):
     recordings, events = corpus(make, seed)

@@ -260,7 +260,7 @@ def _partners(found):
     return {(tuple(row[:2]), tuple(row[2:])) for row in rows}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000), caliper=st.floats(0.05, 2), uses_b=st.integers(1, 3))
 def test_no_pair_is_outside_the_caliper_and_no_partner_used_too_often(make, seed, caliper, uses_b):
     recordings, events = _pool(make, seed)
@@ -281,11 +281,14 @@ def test_no_pair_is_outside_the_caliper_and_no_partner_used_too_often(make, seed
     assert found.pairs.groupby("window_b").size().max() <= uses_b or found.pairs.empty
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_swapping_the_sides_swaps_the_pairs(make, seed):
     recordings, events = _pool(make, seed)
-    pairing = {"tier": "T3", "covariates": ["run_position"], "max_smd": None}
+    # along one line many assignments cost the same; in a plane the best is one
+    events["response_time"] = np.random.default_rng(seed + 1).normal(size=len(events))
+    covariates = ["run_position", "response_time"]
+    pairing = {"tier": "T3", "covariates": covariates, "caliper": 2.0, "max_smd": None}
     there = align_study(make.study(pairing), recordings, events)
     swapped = {"a": {"modality": "eeg"}, "b": {"modality": "meg"}}
     back = align_study(make.study(pairing | swapped), recordings, events)
@@ -295,7 +298,7 @@ def test_swapping_the_sides_swaps_the_pairs(make, seed):
     assert _partners(there) == {(b, a) for a, b in _partners(back)}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000), other=st.integers(1, 20))
 def test_events_of_another_block_change_nothing(make, seed, other):
     pairing = {"tier": "T3", "covariates": ["run_position"], "max_smd": None}
