@@ -12,7 +12,14 @@ import numpy as np
 
 from neuropair.pipeline.align.dense import dense, singles, small
 from neuropair.pipeline.align.large import cells, sparse
-from neuropair.pipeline.align.points import Assignment, Found, Points, Rules, joined
+from neuropair.pipeline.align.points import (
+    Assignment,
+    Found,
+    Points,
+    Rules,
+    common_blocks,
+    joined,
+)
 from neuropair.pipeline.align.types import Integers
 
 DENSE_LIMIT = 1500
@@ -28,7 +35,7 @@ shown a few times, and there are as many blocks as stimuli."""
 def assign(a: Points, b: Points, rules: Rules) -> Assignment:
     """Assign every event of a at most one of b, as many as possible, then as near as possible."""
     order_a, order_b = (np.argsort(side.block, kind="stable") for side in (a, b))
-    blocks = np.intersect1d(a.block, b.block)
+    blocks = np.flatnonzero(common_blocks(a.block, b.block))
     (first_a, last_a), (first_b, last_b) = (
         [np.searchsorted(side.block[order], blocks, side=where) for where in ("left", "right")]
         for side, order in ((a, order_a), (b, order_b))

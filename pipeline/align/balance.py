@@ -40,22 +40,36 @@ def smd(a: Floats, b: Floats) -> float:
     >>> round(smd(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0])), 3)
     1.0
     """
-    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
-    if a.size < 2 or b.size < 2:
+    return _smd(_means(a), _means(b))
+
+
+class _Means(NamedTuple):
+    n: int
+    mean: float
+    variance: float
+
+
+def _means(values: Floats) -> _Means:
+    known = values[np.isfinite(values)]
+    if known.size < 2:
+        return _Means(known.size, float("nan"), float("nan"))
+    mean = float(known.mean())
+    return _Means(known.size, mean, float(((known - mean) ** 2).sum() / (known.size - 1)))
+
+
+def _smd(a: _Means, b: _Means) -> float:
+    if a.n < 2 or b.n < 2:
         return float("nan")
-    spread = float(np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2))
-    difference = abs(float(a.mean() - b.mean()))
+    spread = float(np.sqrt((a.variance + b.variance) / 2))
+    difference = abs(a.mean - b.mean)
     if spread == 0:
         return 0.0 if difference == 0 else float("inf")
     return difference / spread
 
 
-def variance_ratio(a: Floats, b: Floats) -> float:
+def _variance_ratio(a: _Means, b: _Means) -> float:
     """Variance of `a` over that of `b`; NaN where it is not defined."""
-    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
-    if a.size < 2 or b.size < 2 or b.var() == 0:
-        return float("nan")
-    return float(a.var(ddof=1) / b.var(ddof=1))
+    return a.variance / b.variance if b.variance > 0 else float("nan")
 
 
 def ks(a: Floats, b: Floats) -> float:
@@ -120,6 +134,7 @@ def _rows(
     rows = []
     for column, name in enumerate(covariates):
         x, y, u, v = (sample[:, column] for sample in samples)
+        before, after = (_means(x), _means(y)), (_means(u), _means(v))
         rows.append(
             {
                 "rule": rule,
@@ -129,10 +144,10 @@ def _rows(
                 "n_b": len(y),
                 "n_pairs": len(u),
                 "dropped_fraction": 1 - len(u) / possible,
-                "smd_before": smd(x, y),
-                "smd_after": smd(u, v),
-                "variance_ratio_before": variance_ratio(x, y),
-                "variance_ratio_after": variance_ratio(u, v),
+                "smd_before": _smd(*before),
+                "smd_after": _smd(*after),
+                "variance_ratio_before": _variance_ratio(*before),
+                "variance_ratio_after": _variance_ratio(*after),
                 "ks_before": ks(x, y),
                 "ks_after": ks(u, v),
             }

@@ -121,7 +121,7 @@ def _to_drop(x: Floats, y: Floats, max_smd: float, most: int) -> Integers | None
         hardest = np.abs(pull[kept] / sd).max(axis=0)[beyond]
         excess = (np.abs(value) - max_smd)[beyond] * n
         needed = int(np.max(excess / np.maximum(hardest, 1e-12)))
-        batch = np.argsort(-gain, kind="stable")[: max(1, needed // 2)]
+        batch = np.argsort(-gain, kind="stable")[: max(1, needed)]
         batch = batch[gain[batch] > 0]
         if not batch.size or len(dropped) + batch.size > most:
             return None

@@ -15,7 +15,7 @@ CELL = 128
 and 72 at 512."""
 _ROUNDS = 6
 """Who finds no partner in a cell tries again, in cells of those who are left."""
-_SAMPLE = 256
+_SAMPLE = 64
 """Events of b by which the admissible partners are estimated in a block cut into cells."""
 _NEIGHBOURS = (15, 30, 60)
 _STRIDES = (1, 6, 36)
@@ -67,7 +67,7 @@ def _without_repeats(part: Found) -> Found:
     _, first = np.unique(pair, axis=0, return_index=True)
     own = np.zeros(int(part.a.max(initial=-1)) + 1, dtype=np.int64)
     own[part.a] = part.b
-    first = first[own[part.other_a[first]] != part.other_b[first]]
+    first = np.sort(first[own[part.other_a[first]] != part.other_b[first]])
     return part._replace(
         other_a=part.other_a[first],
         other_b=part.other_b[first],
@@ -108,8 +108,8 @@ def _estimated(a: Points, b: Points, i: Integers, j: Integers, rules: Rules) -> 
     """Estimate how many admissible partners each event of a has, by some of them."""
     some = j[np.unique(np.linspace(0, j.size - 1, min(j.size, _SAMPLE)).astype(np.int64))]
     counts = [
-        rules.matrix(a, b, i[k : k + 4096, None], some[None, :])[0].sum(axis=1)
-        for k in range(0, i.size, 4096)
+        rules.matrix(a, b, i[k : k + 1024, None], some[None, :])[0].sum(axis=1)
+        for k in range(0, i.size, 1024)
     ]
     return np.rint(np.concatenate(counts) * (j.size / some.size)).astype(np.int64)
 

@@ -128,7 +128,10 @@ class Rules:
 
 
 class Found(NamedTuple):
-    """Partners found in a block, and the partners that the events of a could have had besides."""
+    """Partners found in a block, and the partners that the events of a could have had besides.
+
+    Those of one event stand nearest first.
+    """
 
     a: Integers
     b: Integers
@@ -176,8 +179,10 @@ def joined(found: Sequence[Found]) -> Assignment:
         np.concatenate(column) for column in zip(*found, strict=True)
     )
     order = np.argsort(a, kind="stable")
-    pair = np.searchsorted(a[order], other_a)
-    others = np.lexsort((other_b, other_distance, pair))
+    number = np.zeros(int(a.max(initial=-1)) + 1, dtype=np.int64)
+    number[a[order]] = np.arange(a.size)
+    pair = number[other_a]
+    others = np.argsort(pair, kind="stable")
     return Assignment(
         a[order],
         b[order],
@@ -187,6 +192,14 @@ def joined(found: Sequence[Found]) -> Assignment:
         other_b[others],
         other_distance[others],
     )
+
+
+def common_blocks(a: Integers, b: Integers) -> Bools:
+    """Whether each block, by number, is on both sides."""
+    n = int(max(a.max(initial=-1), b.max(initial=-1))) + 1
+    here, there = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    here[a], there[b] = True, True
+    return here & there
 
 
 def nothing() -> Found:
@@ -225,6 +238,8 @@ def others(
     far[np.arange(n), own] = np.inf
     near = np.argpartition(far, k - 1, axis=1)[:, :k] if k < m else np.tile(np.arange(m), (n, 1))
     values = np.take_along_axis(far, near, axis=1)
+    nearest = np.argsort(values, axis=1, kind="stable")
+    near, values = (np.take_along_axis(table, nearest, axis=1) for table in (near, values))
     row, column = np.nonzero(np.isfinite(values))
     taken = near[row, column]
     return row, (j[taken] if j.ndim == 1 else j[row, taken]), values[row, column]

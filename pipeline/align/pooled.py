@@ -13,10 +13,10 @@ from neuropair.pipeline.align.balance import Part, balance, possible_pairs
 from neuropair.pipeline.align.balancing import Balanced, balanced
 from neuropair.pipeline.align.losses import candidate_loss, loss
 from neuropair.pipeline.align.negatives import negatives
-from neuropair.pipeline.align.points import Assignment
+from neuropair.pipeline.align.points import Assignment, common_blocks
 from neuropair.pipeline.align.pools import Keys, Pooled, pools
 from neuropair.pipeline.align.reasons import Abstained, Abstention
-from neuropair.pipeline.align.types import Integers, Matched, RecordingPairs, Work
+from neuropair.pipeline.align.types import Bools, Integers, Matched, RecordingPairs, Work
 from neuropair.pipeline.align.unpaired import Explain, explained
 from neuropair.schemas.study import SameCondition, SameStimulus
 
@@ -55,7 +55,7 @@ def match_pooled(
     n = len(work.b.recordings)
     code = able.a * n + able.b
     before, after = (
-        np.isin(code, a.points.rec[pairs.a] * n + b.points.rec[pairs.b])
+        _among(code, a.points.rec[pairs.a] * n + b.points.rec[pairs.b])
         for pairs in (assigned, found)
     )
     abstained = [
@@ -63,9 +63,9 @@ def match_pooled(
         _unbalanced(work, able.at(before & ~after)),
         explained(work, a, b, rules, able.at(~before), explain),
     ]
-    common = np.intersect1d(a.points.block, b.points.block)
+    common = common_blocks(a.points.block, b.points.block)
     part_a, part_b = (
-        Part(side.pool, side.raw, np.isin(side.points.block, common), paired)
+        Part(side.pool, side.raw, common[side.points.block], paired)
         for side, paired in ((a, found.a), (b, found.b))
     )
     possible = possible_pairs(part_a, part_b, (a.points.block, b.points.block), pairing.uses_b)
@@ -84,6 +84,13 @@ def match_pooled(
         alternates=alternates(work.b, b.rows, found),
         negatives=negatives(work, keys, rows_a, rows_b),
     )
+
+
+def _among(codes: Integers, given: Integers) -> Bools:
+    """Whether each of the sorted `codes` is among those given."""
+    found = np.zeros(codes.size, dtype=bool)
+    found[np.searchsorted(codes, given)] = True
+    return found
 
 
 def _of_all(a: Pooled, b: Pooled, found: Assignment) -> Assignment:
@@ -164,11 +171,9 @@ def _losses(
         why = np.full(len(items), 1)
         why[pooled.rows[pooled.seeks]] = 0
         why[keys.blocks[side] < 0] = 2
-        other = sides[1 - side]
-        met = np.isin(pooled.points.block, other.points.block[other.seeks])
-        lonely = ~met
-        lonely[np.setdiff1d(np.arange(lonely.size), pooled.seeks)] = False
-        why[pooled.rows[lonely]] = 3
+        partners = sides[1 - side].seekers().block
+        met = common_blocks(pooled.points.block, partners)[pooled.points.block[pooled.seeks]]
+        why[pooled.rows[pooled.seeks[~met]]] = 3
         why[pooled.rows[used[~drop.keep]]] = 4
         left = chosen & paired[rec]
         left[pooled.rows[used[drop.keep]]] = False

@@ -205,7 +205,7 @@ def _check(work: Work, found: Matched, left: Abstained) -> None:
     """Hold the invariant of the tables: each open recording pair in exactly one of the two."""
     n = len(work.b.recordings)
     rec_a, rec_b = work.a.items["rec"].to_numpy(), work.b.items["rec"].to_numpy()
-    paired = np.unique(rec_a[found.a] * n + rec_b[found.b])
+    paired = pd.unique(rec_a[found.a] * n + rec_b[found.b])
     answered = np.sort(np.concatenate([paired, left.a * n + left.b]))
     if not np.array_equal(answered, np.sort(work.open.a * n + work.open.b)):
         raise RuntimeError(
@@ -221,34 +221,33 @@ def _pairs(work: Work, found: Matched) -> pd.DataFrame:
         for side, rows in ((a, found.a), (b, found.b))
     )
     n = found.a.size
-    frame = pd.DataFrame(
-        {
-            "tier": _same(work.pairing.tier, n),
-            "rule": _same(work.pairing.name, n),
-            "modality_a": _same(work.pairing.a.modality, n),
-            "modality_b": _same(work.pairing.b.modality, n),
-            "recording_a": _of(a, "recording", left["rec"]),
-            "recording_b": _of(b, "recording", right["rec"]),
-            "window_a": left["window"].astype(np.int32),
-            "window_b": right["window"].astype(np.int32),
-            "person_a": _of(a, "person", left["rec"]),
-            "person_b": _of(b, "person", right["rec"]),
-            "concept": _concepts(left["concept"], right["concept"]),
-            "stimulus": _stimuli(left["stimulus"], right["stimulus"]),
-            "split": _of(a, "split", left["rec"]),
-            "soa_ratio": _ratio(a.soa[left["rec"]], b.soa[right["rec"]]),
-            "quality": np.minimum(left["quality"], right["quality"]).astype(float),
-        }
-    )
+    columns: dict[str, npt.NDArray[Any]] = {
+        "tier": _same(work.pairing.tier, n),
+        "rule": _same(work.pairing.name, n),
+        "modality_a": _same(work.pairing.a.modality, n),
+        "modality_b": _same(work.pairing.b.modality, n),
+        "recording_a": _of(a, "recording", left["rec"]),
+        "recording_b": _of(b, "recording", right["rec"]),
+        "window_a": left["window"].astype(np.int32),
+        "window_b": right["window"].astype(np.int32),
+        "person_a": _of(a, "person", left["rec"]),
+        "person_b": _of(b, "person", right["rec"]),
+        "concept": _concepts(left["concept"], right["concept"]),
+        "stimulus": _stimuli(left["stimulus"], right["stimulus"]),
+        "split": _of(a, "split", left["rec"]),
+        "soa_ratio": _ratio(a.soa[left["rec"]], b.soa[right["rec"]]),
+        "quality": np.minimum(left["quality"], right["quality"]).astype(float),
+    }
+    frame = pd.DataFrame({name: _objects(values) for name, values in columns.items()})
     for name, values in found.columns.items():
-        frame[name] = values
+        frame[name] = _objects(values)
     for name in _without_study(PAIRS.names):
         if name not in frame.columns and name != "pair_id":
             frame[name] = np.nan
     for name in ("n_alternatives", "segment"):
         frame[name] = frame[name].astype("Int32")
     frame["confidence"] = confidence(frame)
-    frame["pair_id"] = _ids(frame)
+    frame["pair_id"] = _objects(_ids(frame))
     return frame
 
 
@@ -256,6 +255,11 @@ def _stimuli(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     both = a.copy()
     both[a != b] = None
     return both
+
+
+def _objects(values: npt.NDArray[Any]) -> npt.NDArray[Any] | pd.Series:
+    """Keep texts as they are: a million rows point at a few thousand of them."""
+    return pd.Series(values, dtype=object) if values.dtype == object else values
 
 
 def _same(value: object, n: int) -> npt.NDArray[Any]:

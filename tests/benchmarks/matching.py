@@ -140,7 +140,7 @@ def quality(n: int) -> str:
     alone = 1.0
     left, right = linear_sum_assignment(np.where(can, distance, alone))
     reference = time.process_time() - began
-    kept = can[left, right]
+    kept = np.asarray(can)[left, right]
     best = distance[left, right][kept].sum() + alone * (n - kept.sum())
     cost = found.distance.sum() + alone * (n - found.a.size)
     return (

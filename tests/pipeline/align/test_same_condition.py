@@ -158,7 +158,7 @@ def test_an_imbalance_within_the_caliper_is_flagged(make):
         flagged["reason"]
         .iloc[0]
         .startswith(
-            "rule-0: p: to bring every covariate's SMD below 0.1 would cost more than 12 of 60 pairs"
+            "rule-0: p: to bring every covariate's SMD below 0.1 would cost more than 12 of 60"
         )
     )
     assert flagged["reason"].iloc[1].startswith("rule-0: run_position differs by 0.")
