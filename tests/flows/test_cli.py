@@ -36,7 +36,26 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["plan", "ingest", "query", "show", "verify", "recipes"])
+def test_calibrate_fits_anew_and_writes_where_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from neuropair.pipeline.align.confidence import fit
+    from neuropair.schemas.calibration import read_calibration
+
+    monkeypatch.setattr(fit, "SOURCES", {"T3/condition": fit.SOURCES["T3/condition"]})
+    file = tmp_path / "calibration.json"
+    assert main(["calibrate", "--runs", "3", "--out", str(file), "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == read_calibration(file).model_dump(mode="json")
+    assert main(["calibrate", "--runs", "3", "--out", str(file)]) == ExitCode.OK
+    assert str(file) in capsys.readouterr().out
+    nowhere = str(tmp_path / "absent" / "calibration.json")
+    assert main(["calibrate", "--out", nowhere]) == ExitCode.STORAGE
+    assert "no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", ["plan", "ingest", "query", "show", "verify", "recipes", "calibrate"]
+)
 def test_every_command_documents_the_exit_codes(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
