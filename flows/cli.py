@@ -190,7 +190,7 @@ def _add_demo(commands: _Commands) -> None:
 def _add_calibrate(commands: _Commands) -> None:
     command = _add(commands, "calibrate", "fit the confidence of pairs anew, on simulated corpora")
     command.add_argument(
-        "--runs", type=_positive, metavar="N", help="corpora of each kind and part (default: 600)"
+        "--runs", type=_positive, metavar="N", help="corpora of a part (default: 600)"
     )
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="default: the file that neuropair reads"

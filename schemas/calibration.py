@@ -88,7 +88,7 @@ class Calibration(Strict):
     neuropair: str
     """Version that fitted it."""
     runs: int = Field(gt=0)
-    """Simulated corpora of each family in each of the three parts."""
+    """Simulated corpora of the largest family in each of the three parts."""
     seeds: dict[str, tuple[int, int]]
     """First seed and the one after the last of each part: ``score``, ``isotonic``, ``unseen``."""
     assumptions: dict[str, float]

@@ -100,9 +100,11 @@ def judge_pairs(
     """
     by_event = _judged_events(pairs, events, _read_trials(truth))
     sliding = pairs[pairs["concept"] == "sliding"]
+    by_event = by_event[[*pairs.columns, "right"]]
+    if sliding.empty:
+        return by_event.reset_index(drop=True)
     sliding = sliding.assign(right=_right_sliding(sliding, windows, truth))
-    parts = [part for part in (by_event[[*pairs.columns, "right"]], sliding) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else sliding
+    return pd.concat([by_event, sliding], ignore_index=True) if len(by_event) else sliding
 
 
 def true_amplitudes(truth: Path, recording: str) -> pd.DataFrame:

@@ -210,14 +210,14 @@ def _person(name: str, modality: str) -> str:
 _TWO = ("meg", "fmri")
 SOURCES: dict[str, Source] = {
     "T0/sample": Source(_one_file, ("meg", "eeg"), {"tier": "T0"}, "sample"),
-    "T1/triggers": Source(_triggers, ("eeg", "fnirs"), {"tier": "T1"}, "triggers"),
-    f"T1/triggers/{SLIDING}": Source(_triggers, ("eeg", "fnirs"), {"tier": "T1"}, "triggers", 0.25),
-    "T2/content": Source(_stimuli, _TWO, {"tier": "T2"}, "content"),
-    "T2/name": Source(_stimuli, _TWO, {"tier": "T2"}, "name"),
-    "T3/condition": Source(_conditions, _TWO, {"tier": "T3"}, "condition"),
-    "T4/content": Source(_stimuli, _TWO, {"tier": "T4"}, "content"),
-    "T4/name": Source(_stimuli, _TWO, {"tier": "T4"}, "name"),
-    "T5/condition": Source(_conditions, _TWO, {"tier": "T5"}, "condition"),
+    "T1/triggers": Source(_triggers, ("eeg", "fnirs"), {"tier": "T1"}, "triggers", 0.5),
+    f"T1/triggers/{SLIDING}": Source(_triggers, ("eeg", "fnirs"), {"tier": "T1"}, "triggers", 0.1),
+    "T2/content": Source(_stimuli, _TWO, {"tier": "T2"}, "content", 0.5),
+    "T2/name": Source(_stimuli, _TWO, {"tier": "T2"}, "name", 0.5),
+    "T3/condition": Source(_conditions, _TWO, {"tier": "T3"}, "condition", 0.5),
+    "T4/content": Source(_stimuli, _TWO, {"tier": "T4"}, "content", 0.5),
+    "T4/name": Source(_stimuli, _TWO, {"tier": "T4"}, "name", 0.5),
+    "T5/condition": Source(_conditions, _TWO, {"tier": "T5"}, "condition", 0.5),
 }
 """Family of evidence -> how it is simulated."""
 BATCH = 20

@@ -33,7 +33,7 @@ from neuropair.schemas.errors import RecipeError, StorageError
 Floats = npt.NDArray[np.float64]
 
 RUNS = 600
-"""Corpora of a family and part. All of them right give T0 a confidence of 0.9992."""
+"""Corpora of a part, in full for T0: all of them right give it a confidence of 0.9992."""
 FAMILIES = len(SOURCES)
 """Families of evidence that are fitted."""
 KNOTS = 8
@@ -51,8 +51,8 @@ def calibrate(runs: int = RUNS, progress: Callable[[str], None] | None = None) -
     Parameters
     ----------
     runs : int
-        Corpora of each family of evidence in each of the three parts; the same number gives the
-        same calibration.
+        Corpora of each of the three parts; a family of evidence takes its `Source.share` of them.
+        The same number gives the same calibration.
     progress : callable, optional
         Called with each family that is done.
 
