@@ -23,7 +23,13 @@ COARSE = 1e-3
 """s. Stamps in whole milliseconds may be a plan that two people saw; finer ones, and those on the
 grid of a device's samples, are a clock's."""
 GRID_MARGIN = 1.2
-"""On the error of a rounded stamp, step / sqrt(12): 200 events give its SD within 10 %."""
+"""On the error of a rounded stamp, step / sqrt(12): 70 events give its SD to within 2.4 SD of that.
+A schedule that is played again, be it to the microsecond, is sampled again: step / sqrt(6)."""
+MAX_CHANCE = 0.1
+"""Of two recordings of a dataset to begin alike within `MAX_OFFSET`. Recordings that are cut at a
+trigger all do; then an equal offset is no sign of one recording."""
+SIGMAS = 3.0 / 1.96
+"""On a 95 % interval: a clock is another one beyond 3 SD."""
 PLAN = 3
 """Recordings of one dataset with equal stamps: a device stamps no two alike, a plan all."""
 TOLD_APART = 4.0
@@ -72,10 +78,11 @@ def decide(
     copies : Mapping
         Number of a unit -> how many sittings of its dataset have its very table, itself included.
     """
+    chances = _chances(units)
     first = {
         pair: verdict
         for pair, found in sorted(compared.items())
-        if (verdict := _alone(units[pair[0]], units[pair[1]], found)) is not None
+        if (verdict := _alone(units[pair[0]], units[pair[1]], found, chances)) is not None
     }
     open_ = [pair for pair, v in first.items() if v.relation in (_BY_CLOCK, "unconfirmed")]
     plans = components((f"{a:09d}", f"{b:09d}") for a, b in open_)
@@ -89,7 +96,23 @@ def decide(
     return first
 
 
-def _alone(a: Schedule, b: Schedule, found: Comparison) -> Verdict | None:
+def _chances(units: Sequence[Schedule]) -> dict[str, float]:
+    """How often two sittings of a dataset begin alike, by dataset; 1 where there is only one."""
+    starts: dict[str, list[float]] = {}
+    for unit in units:
+        starts.setdefault(unit.dataset, []).append(unit.start)
+    chances = {}
+    for dataset, values in starts.items():
+        ordered = np.sort(values)
+        after = np.searchsorted(ordered, ordered + MAX_OFFSET, side="left")
+        alike = int((after - np.arange(ordered.size) - 1).sum())
+        chances[dataset] = (alike + 1) / (ordered.size * (ordered.size - 1) / 2 + 1)
+    return chances
+
+
+def _alone(
+    a: Schedule, b: Schedule, found: Comparison, chances: Mapping[str, float]
+) -> Verdict | None:
     bits = max(
         min(a.bits, b.bits) * (found.n_events - 1),
         min(a.tight_bits, b.tight_bits) * (found.n_tight - 1),
@@ -106,7 +129,7 @@ def _alone(a: Schedule, b: Schedule, found: Comparison) -> Verdict | None:
         return Verdict("simultaneous", f"responses-equal: {said}, on another clock ({clock})")
     if clock is not None:
         return Verdict("same-schedule", f"other-clock: {clock}")
-    if problem := _unproven(a, b, found):
+    if problem := _unproven(a, b, found, min(chances[a.dataset], chances[b.dataset])):
         return Verdict("unconfirmed", f"{problem}; no responses to compare; {_numbers(found)}")
     return Verdict(_BY_CLOCK, f"clock-equal: {_numbers(found)}")
 
@@ -117,7 +140,7 @@ def _clock(a: Schedule, b: Schedule, found: Comparison) -> str | None:
     most = max(MAX_RESIDUAL, GRID_MARGIN * grid)
     if found.residual_sd > most:
         return f"residual {_ms(found.residual_sd)} is over {_ms(most)}"
-    if abs(found.drift) > MAX_DRIFT + found.drift_interval:
+    if abs(found.drift) > MAX_DRIFT + SIGMAS * found.drift_interval:
         return (
             f"drift {1e6 * found.drift:.2f} +/- {1e6 * found.drift_interval:.2f} ppm is over "
             f"{1e6 * MAX_DRIFT:.0f} ppm"
@@ -125,17 +148,25 @@ def _clock(a: Schedule, b: Schedule, found: Comparison) -> str | None:
     return None
 
 
-def _unproven(a: Schedule, b: Schedule, found: Comparison) -> str | None:
+def _unproven(a: Schedule, b: Schedule, found: Comparison, chance: float) -> str | None:
     """Say why an equal clock is no proof; None if it is."""
     if not (a.is_device and b.is_device):
         return "planned-stamps: the computer that shows the stimuli stamps fMRI's tables"
     decimals = max(a.decimals, b.decimals)
     if decimals >= COARSE:
         return f"coarse-stamps: a grid of {_ms(decimals)} may be that of a plan"
+    sampled = GRID_MARGIN * max(a.period, b.period) / np.sqrt(12)
+    if found.residual_sd > sampled > 0:
+        return (
+            f"sampled-anew: one sampling leaves a residual under {_ms(sampled)}, two leave "
+            "1.41 times as much"
+        )
     if found.residual_sd > MAX_RESIDUAL or abs(found.drift) > MAX_DRIFT:
         return "short: the drift cannot be told"
     if abs(found.offset) >= MAX_OFFSET:
         return f"shifted: the offset {_ms(found.offset)} is unexplained"
+    if chance > MAX_CHANCE:
+        return f"cut-alike: {chance:.0%} of the recordings beside it begin alike, or none is there"
     return None
 
 

@@ -52,10 +52,14 @@ class Schedule:
         Ascending, s. Neither responses nor markers; stimuli that came together count once.
     latencies : ndarray, shape (n_stimuli,)
         From each to the first response before the next, s; NaN where there is none.
+    start : float
+        Onset of its first event of any kind, s.
     step : float
         Grid that all onsets lie on, s: decimals, or samples of the device; 0 if finer than 0.1 ms.
     decimals : float
         The same, of decimals alone.
+    period : float
+        Between two samples of the recording, s; 0 where unknown.
     bits, tight_bits : float
         Information of one interval to within `tolerance` and `TIGHT`, bit: 0 for a fixed interval.
         See `information`.
@@ -79,8 +83,10 @@ class Schedule:
     session: str
     onsets: Floats
     latencies: Floats
+    start: float
     step: float
     decimals: float
+    period: float
     bits: float
     tight_bits: float
     label_bits: float
@@ -193,6 +199,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 class _Table(NamedTuple):
+    start: float
     onsets: Floats
     latencies: Floats
     label_bits: float
@@ -228,6 +235,7 @@ def _tables(names: pd.Series, events: pd.DataFrame) -> Iterator[tuple[int, _Tabl
         yield (
             int(number[start]),
             _Table(
+                start=float(onset[start]) * unit,
                 onsets=onsets * unit,
                 latencies=_latencies(onsets, late[shown][first], pressed) * unit,
                 label_bits=_label_bits(label[part]),
@@ -250,6 +258,7 @@ def _schedule(
     known = [files.get(name, {}) for name in names]
     modalities = tuple(str(row["modality"]) for row in members)
     rates = [_number(row.get("sfreq_source")) for row in members]
+    rate = next((rate for rate in rates if rate is not None), None)
     return Schedule(
         recordings=names,
         modalities=modalities,
@@ -258,8 +267,10 @@ def _schedule(
         session=_text(members[0].get("session")),
         onsets=table.onsets,
         latencies=table.latencies,
-        step=stamp_step(table.onsets, next((rate for rate in rates if rate), None)),
+        start=table.start,
+        step=stamp_step(table.onsets, rate),
         decimals=stamp_step(table.onsets),
+        period=0.0 if rate is None else 1.0 / rate,
         bits=information(np.diff(table.onsets), tolerance(table.onsets)),
         tight_bits=information(np.diff(table.onsets), TIGHT),
         label_bits=table.label_bits,

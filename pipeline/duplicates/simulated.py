@@ -24,9 +24,12 @@ EXPECTED = {
     "copy, one half": ("duplicate",),
     "copy without responses": ("duplicate", "unconfirmed"),
     "another device, 15 ppm": ("simultaneous",),
+    "another device, steps of 128 ms": ("simultaneous", "duplicate", "none"),
     "replay": ("same-schedule",),
     "replay by one machine": ("same-schedule",),
     "replay without responses": ("same-schedule", "unconfirmed"),
+    "replay by one machine, no responses": ("same-schedule", "unconfirmed"),
+    "the same, cut at the first stimulus": ("same-schedule", "unconfirmed", "shared-events"),
     "plan of two": ("unconfirmed", "shared-events"),
     "plan of four": ("same-schedule",),
     "fixed interval": ("none",),
@@ -92,7 +95,7 @@ class _Study:
     def draw(self) -> _Made:
         """Draw a recording: onsets on frames, latencies and a sampling rate."""
         rng = self.rng
-        n = int(rng.integers(60, 250))
+        n = int(rng.integers(40, 250))
         mean, spread = rng.uniform(1.0, 4.0), rng.uniform(0.1, 0.4)
         intervals = mean * rng.uniform(1 - spread, 1 + spread, n)
         onsets = rng.uniform(1, 30) + np.cumsum(np.round(intervals / FRAME) * FRAME)
@@ -120,7 +123,7 @@ class _Study:
         """Add the recordings of one kind, all of one schedule."""
         made = _KINDS[kind](self)
         first, others = made[0], made[1:]
-        a = self.add("a", first)
+        a = self.add("cut" if first.dataset == "cut" else "a", first)
         names = [self.add(other.dataset, other) for other in others]
         self.pairs[min(a, names[0]), max(a, names[0])] = kind
 
@@ -219,6 +222,12 @@ def _other_device(study: _Study) -> list[_Made]:
     return [a, replace(b, onsets=40.0 + b.onsets * (1 + 15e-6))]
 
 
+def _coarse_device(study: _Study) -> list[_Made]:
+    a, b = study.copied()
+    onsets = 40.0 + b.onsets * (1 + 15e-6)
+    return [a, replace(b, onsets=onsets, stamped=False, rate=7.8125)]
+
+
 def _replayed(study: _Study) -> list[_Made]:
     a = study.draw()
     onsets = study.replay(a.onsets, study.rng.uniform(-300, 300), 4e-3)
@@ -228,12 +237,24 @@ def _replayed(study: _Study) -> list[_Made]:
 def _replayed_exactly(study: _Study) -> list[_Made]:
     a = study.draw()
     onsets = study.replay(a.onsets, study.rng.uniform(-0.5, 0.5), 1e-4)
-    onsets = onsets + a.onsets[0] - onsets[0]
     return [a, replace(a, onsets=onsets, latencies=study.latencies(onsets.size), dataset="b")]
 
 
 def _replayed_silently(study: _Study) -> list[_Made]:
     return [_silent(one) for one in _replayed(study)]
+
+
+def _replayed_exactly_silently(study: _Study) -> list[_Made]:
+    return [_silent(one) for one in _replayed_exactly(study)]
+
+
+def _cut(study: _Study) -> list[_Made]:
+    both = _replayed_exactly_silently(study)
+    first = [_stamp(one.onsets[:1], one.rate)[0] for one in both]
+    return [
+        replace(one, onsets=one.onsets - start + 0.5, dataset="cut")
+        for one, start in zip(both, first, strict=True)
+    ]
 
 
 def _plan(n: int) -> Callable[[_Study], list[_Made]]:
@@ -260,9 +281,12 @@ _KINDS: dict[str, Callable[[_Study], list[_Made]]] = {
     "copy, one half": _half,
     "copy without responses": _without_responses,
     "another device, 15 ppm": _other_device,
+    "another device, steps of 128 ms": _coarse_device,
     "replay": _replayed,
     "replay by one machine": _replayed_exactly,
     "replay without responses": _replayed_silently,
+    "replay by one machine, no responses": _replayed_exactly_silently,
+    "the same, cut at the first stimulus": _cut,
     "plan of two": _plan(2),
     "plan of four": _plan(4),
     "fixed interval": _fixed,
