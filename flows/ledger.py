@@ -102,14 +102,35 @@ def ledger_tables(measured: MeasuredLedger) -> Iterator[object]:
 
     where = measured.published or "none, for a newer release stands"
     yield f"release {measured.measured} measured; published in release {where}"
-    shown = ["tier", "rule", "measure", "null", "effect", "low", "high", "null_mean", "p"]
-    shown += ["detectable", "n_test", "n_persons", "claim"]
-    rows = measured.rows[measured.rows["n_permutations"] > 0]
-    figures = rows[shown].astype({"effect": float}).round(4)
-    yield table_of("\nWhat the pairs hold", _plain(figures))
-    flagged = measured.rows[measured.rows["flag"].notna()]
-    about = ["tier", "rule", "measure", "null", "claim", "flag"]
-    yield table_of("\nFlagged, and untested", _plain(flagged[about]))
+    for (tier, rule), own in measured.rows.groupby(["tier", "rule"]):
+        first = own.iloc[0]
+        title = f"\n{tier} {rule}, {first['modality_a']} to {first['modality_b']}"
+        figures = [_figures(row) for row in _plain(own[own["n_permutations"] > 0])]
+        if figures:
+            yield table_of(title, figures)
+        # one line a flag, however many rows say it
+        said: dict[str, list[str]] = {}
+        for row in _plain(own[own["flag"].notna()]):
+            said.setdefault(row["flag"], []).append(f"{row['measure']} {row['null']}")
+        lines = [{"measures": ", ".join(names), "flag": flag} for flag, names in said.items()]
+        if lines:
+            yield table_of(f"{title}: flagged, or untested", lines)
+
+
+def _figures(row: dict[str, Any]) -> dict[str, Any]:
+    def shown(name: str) -> str:
+        return "" if row[name] is None else f"{row[name]:.3f}"
+
+    return {
+        "measure": f"{row['measure']} {row['null']}",
+        "effect": shown("effect"),
+        "95 %": f"{shown('low')}..{shown('high')}",
+        "mean under the null": shown("null_mean"),
+        "p": shown("p"),
+        "smallest visible excess": shown("detectable"),
+        "pairs": row["n_test"],
+        "claim": row["claim"],
+    }
 
 
 def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:

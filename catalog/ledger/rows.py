@@ -13,9 +13,10 @@ from neuropair.schemas.kinds import Tier
 
 ALPHA = 0.05
 POWER = 0.8
-UNSEEN = 0.3
-"""A test that could not have seen a correlation of .3 has not tested: Cohen's medium effect (1988,
-Statistical power analysis for the behavioral sciences)."""
+UNSEEN = 0.1
+"""A test that could not have seen a correlation of .1 has not tested: Cohen's small effect (1988,
+Statistical power analysis for the behavioral sciences). A map is scored over all components of
+side b, of which few are shared: right pairs seldom reach a medium one."""
 _REACH = float(norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER))
 
 
@@ -104,7 +105,7 @@ def _shortfall(tier: Tier, null: str) -> str:
             "that was matched and drives both sides"
         )
     return {
-        "L1": f"{tier} claims pairs, but the map finds no more in them than in random ones",
+        "L1": f"{tier} claims pairs, but no more is found in them than in random ones",
         "L2": f"{tier} claims right partners, but others of the same condition score as well",
         "L3": f"caution: condition and position in the run score as well ({tier})",
         "L4": f"caution: partners shifted along the run score as well ({tier})",
