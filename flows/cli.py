@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_query(commands)
     _add_show(commands)
+    _add_ledger(commands)
     _add_verify(commands)
     _add_recipes(commands)
     _add_simulate(commands)
@@ -159,6 +160,21 @@ def _add_show(commands: _Commands) -> None:
     command.add_argument("pair", nargs="?", metavar="PAIR_ID")
     command.add_argument("--output", type=Path, metavar="FILE.png", help="where the picture goes")
     command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    _add_json(command)
+
+
+def _add_ledger(commands: _Commands) -> None:
+    command = _add(
+        commands, "ledger", "measure what the pairs hold against nulls, and publish the figures"
+    )
+    _add_corpus(command)
+    command.add_argument(
+        "--release", metavar="ID", help="an older release: measured, but not published"
+    )
+    command.add_argument(
+        "--permutations", type=_positive, default=999, metavar="N", help="refits a null"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="K")
     _add_json(command)
 
 

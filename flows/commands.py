@@ -155,6 +155,25 @@ def show(options: argparse.Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def ledger(options: argparse.Namespace) -> ExitCode:
+    """Measure what the pairs hold, and publish it."""
+    from neuropair.flows.ledger import ledger_tables, run_ledger
+
+    measured = run_ledger(
+        options.corpus,
+        release=options.release,
+        permutations=options.permutations,
+        seed=options.seed,
+        quiet=options.json,
+    )
+    if options.json:
+        _print_json(measured.to_dict())
+    else:
+        for shown in ledger_tables(measured):
+            console.show(shown)
+    return ExitCode.OK
+
+
 def verify(options: argparse.Namespace) -> ExitCode:
     """Check every byte and every table."""
     from neuropair.catalog.verify import verify as check
