@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_query(commands)
     _add_show(commands)
     _add_ledger(commands)
+    _add_evidence(commands)
+    _add_report(commands)
     _add_verify(commands)
     _add_recipes(commands)
     _add_simulate(commands)
@@ -176,6 +178,22 @@ def _add_ledger(commands: _Commands) -> None:
     )
     command.add_argument("--seed", type=int, default=0, metavar="K")
     _add_json(command)
+
+
+def _add_evidence(commands: _Commands) -> None:
+    command = _add(commands, "evidence", "print what the pairs of a release rest on, as tables")
+    _add_corpus(command)
+    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    _add_json(command)
+
+
+def _add_report(commands: _Commands) -> None:
+    command = _add(commands, "report", "draw a release's evidence as one self-contained HTML file")
+    _add_corpus(command)
+    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    command.add_argument(
+        "--output", type=Path, required=True, metavar="FILE.html", help="where the report goes"
+    )
 
 
 def _add_verify(commands: _Commands) -> None:

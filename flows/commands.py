@@ -174,6 +174,30 @@ def ledger(options: argparse.Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def evidence(options: argparse.Namespace) -> ExitCode:
+    """Print what the pairs of a release rest on."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.evidence import evidence as gather
+
+    shown = gather(Corpus.open(options.corpus, release=options.release))
+    if options.json:
+        _print_json(shown.to_dict())
+    else:
+        console.show(shown)
+    return ExitCode.OK
+
+
+def report(options: argparse.Namespace) -> ExitCode:
+    """Draw the evidence of a release."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.report import write_report
+
+    corpus = Corpus.open(options.corpus, release=options.release)
+    size = write_report(corpus, options.output)
+    console.say(f"wrote {options.output} ({size / 1e3:,.0f} kB), release {corpus.release.id}")
+    return ExitCode.OK
+
+
 def verify(options: argparse.Namespace) -> ExitCode:
     """Check every byte and every table."""
     from neuropair.catalog.verify import verify as check
