@@ -27,6 +27,56 @@ def tables(options: argparse.Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def forget(options: argparse.Namespace) -> ExitCode:
+    """Remove a person for good."""
+    from neuropair.flows.prepare import cache_folder
+    from neuropair.pipeline.corpus import CorpusStore
+    from neuropair.pipeline.corpus import forget as remove
+    from neuropair.pipeline.sources import remove_copies
+
+    cache = cache_folder(options.cache)
+    receipt = remove(
+        CorpusStore(options.corpus),
+        options.subject,
+        lambda subjects: remove_copies(cache, subjects),
+    )
+    if options.json:
+        _print_json(receipt.to_dict())
+        return ExitCode.OK
+    content = receipt.content
+    rows = ", ".join(f"{n:,} {table}" for table, n in content["rows"].items()) or "none"
+    console.say(
+        "was removed before; nothing was left"
+        if receipt.again
+        else f"removed {content['groups']} recordings' arrays ({content['bytes']:,} bytes)"
+    )
+    console.say(f"rows of the newest release: {rows}")
+    console.say(f"releases withdrawn: {', '.join(content['withdrawn']) or 'none'}")
+    console.say(f"release that follows: {content['release'] or 'none was needed'}")
+    console.say(f"receipt: {content['receipt']}")
+    return ExitCode.OK
+
+
+def gc(options: argparse.Namespace) -> ExitCode:
+    """Remove what no release needs."""
+    from neuropair.pipeline.corpus import CorpusStore, collect_garbage
+
+    freed = collect_garbage(CorpusStore(options.corpus), keep=options.keep, dry_run=options.dry_run)
+    if options.json:
+        _print_json(freed.to_dict())
+        return ExitCode.OK
+    would = "would free" if freed.dry_run else "freed"
+    console.say(f"{would} {freed.bytes:,} bytes:")
+    console.say(f"  {freed.groups} groups that no release names, {freed.group_bytes:,} bytes")
+    console.say(f"  {freed.table_files} files of tables, {freed.table_bytes:,} bytes")
+    console.say(f"  {freed.staged_files} half-written files, {freed.staged_bytes:,} bytes")
+    if freed.withdrawn:
+        console.say(f"  releases withdrawn: {', '.join(freed.withdrawn)}")
+    if freed.too_young:
+        console.say(f"  left alone, an ingest may be at work on them: {freed.too_young} files")
+    return ExitCode.OK
+
+
 def _columns_of(table: DocumentedTable) -> object:
     from neuropair.flows.render import table_of
 

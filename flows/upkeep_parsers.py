@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -20,10 +21,35 @@ def add_upkeep(commands: _Commands, add: Add) -> None:
         Adds a command by name and help text.
     """
     _add_tables(add(commands, "tables", "say what every column of the tables means, with units"))
+    _add_forget(add(commands, "forget", "remove a person from a corpus for good, with a receipt"))
+    _add_gc(add(commands, "gc", "remove what no release of a corpus needs"))
 
 
 def _add_tables(command: argparse.ArgumentParser) -> None:
     command.add_argument("table", nargs="?", metavar="TABLE", help="one table; all unless given")
+    _add_json(command)
+
+
+def _add_forget(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "subject", metavar="SUBJECT", help="a person id, or dataset/subject; the person goes whole"
+    )
+    _add_corpus(command)
+    command.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where downloads went (default: $NEUROPAIR_CACHE or ~/.cache/neuropair)",
+    )
+    _add_json(command)
+
+
+def _add_gc(command: argparse.ArgumentParser) -> None:
+    _add_corpus(command)
+    command.add_argument("--dry-run", action="store_true", help="only say what would go")
+    command.add_argument(
+        "--keep", type=int, metavar="N", help="withdraw all but the newest N releases"
+    )
     _add_json(command)
 
 

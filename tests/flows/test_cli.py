@@ -36,7 +36,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["plan", "rehearse", "ingest", "query", "show", "verify", "recipes"])
+@pytest.mark.parametrize(
+    "command", ["plan", "rehearse", "ingest", "query", "show", "verify", "recipes"]
+)
 def test_every_command_documents_the_exit_codes(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
