@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,23 @@ class Database:
     ----------
     location : Location
     release : Release
+    beside : Mapping, optional
+        Schema -> a release whose tables are views of that schema, to be compared with others.
     """
 
-    def __init__(self, location: Location, release: Release) -> None:
+    def __init__(
+        self, location: Location, release: Release, beside: Mapping[str, Release] | None = None
+    ) -> None:
         self._copies: Path | None = None
         self._connection = duckdb.connect()
-        files = {name: self._local_files(location, release, name) for name in TABLES}
-        for name, paths in files.items():
-            self._create_view(name, paths)
-        self._lock([path for paths in files.values() for path in paths])
+        read: list[str] = []
+        for schema, one in {"main": release, **(beside or {})}.items():
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            for name in TABLES:
+                paths = self._local_files(location, one, name)
+                self._create_view(name, paths, schema)
+                read += paths
+        self._lock(sorted(set(read)))
 
     def select(self, query: str) -> pa.Table:
         """Run one SELECT.
@@ -98,20 +106,23 @@ class Database:
             self._copies = Path(tempfile.mkdtemp(prefix="neuropair-tables-"))
             weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
         target = self._copies / path
+        if target.exists():
+            return str(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(location.read(path))
         return str(target)
 
-    def _create_view(self, name: str, paths: list[str]) -> None:
+    def _create_view(self, name: str, paths: list[str], schema: str) -> None:
         if not paths:
             empty = TABLES[name].empty_table()
             self._connection.register("empty_rows", empty)
-            self._connection.execute(f'CREATE TABLE "{name}" AS FROM empty_rows')
+            self._connection.execute(f'CREATE TABLE {schema}."{name}" AS FROM empty_rows')
             self._connection.unregister("empty_rows")
             return
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
         try:
-            self._connection.execute(f'CREATE VIEW "{name}" AS FROM read_parquet([{listed}])')
+            view = f'CREATE VIEW {schema}."{name}" AS FROM read_parquet([{listed}])'
+            self._connection.execute(view)
         except duckdb.Error as error:
             raise _damaged(error, f"table {name}") from error
 

@@ -27,6 +27,20 @@ def tables(options: argparse.Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def diff(options: argparse.Namespace) -> ExitCode:
+    """Say what changed between two releases."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.diff import diff as compare
+
+    before, after = (Corpus.open(options.corpus, release=one) for one in (options.a, options.b))
+    found = compare(before, after)
+    if options.json:
+        _print_json(found.to_dict())
+    else:
+        console.show(found)
+    return ExitCode.OK
+
+
 def forget(options: argparse.Namespace) -> ExitCode:
     """Remove a person for good."""
     from neuropair.flows.prepare import cache_folder

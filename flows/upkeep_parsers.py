@@ -21,12 +21,20 @@ def add_upkeep(commands: _Commands, add: Add) -> None:
         Adds a command by name and help text.
     """
     _add_tables(add(commands, "tables", "say what every column of the tables means, with units"))
+    _add_diff(add(commands, "diff", "say what changed between two releases of a corpus"))
     _add_forget(add(commands, "forget", "remove a person from a corpus for good, with a receipt"))
     _add_gc(add(commands, "gc", "remove what no release of a corpus needs"))
 
 
 def _add_tables(command: argparse.ArgumentParser) -> None:
     command.add_argument("table", nargs="?", metavar="TABLE", help="one table; all unless given")
+    _add_json(command)
+
+
+def _add_diff(command: argparse.ArgumentParser) -> None:
+    command.add_argument("a", metavar="A", help="a release, or the beginning of its id")
+    command.add_argument("b", metavar="B", help="the release to compare it with")
+    _add_corpus(command)
     _add_json(command)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import subprocess
 import sys
-import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from removals import names_in, write_people
 
@@ -17,25 +21,37 @@ from neuropair.pipeline.corpus import (
     CorpusStore,
     collect_garbage,
     forget,
+    local,
     newest_release,
     publish,
     read_forgotten,
+    withdraw,
 )
 from neuropair.schemas.errors import CorpusError, DamagedError, StorageError
-from neuropair.schemas.forgotten import PENDING_FILE
+from neuropair.schemas.forgotten import PENDING_FILE, SALT_FILE
 from neuropair.schemas.tables import TABLES
+
+forget_module = sys.modules["neuropair.pipeline.corpus.forget"]
+NONE = pd.DataFrame()
+_OF_BOTH = ("abstentions", "clocks", "alternates", "negatives", "duplicates")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two releases that name anna, and one before them that does not."""
+    store = CorpusStore(tmp_path_factory.mktemp("made") / "corpus")
+    publish(store, "demo", write_people(store, ("berta",)) | dict.fromkeys(_OF_BOTH, NONE))
+    tables = write_people(store)
+    publish(store, "demo", tables | {"pairs": tables["pairs"].iloc[:15]})
+    publish(store, "demo", tables)
+    # the salt is drawn by chance: with one at hand, what comes out can be compared
+    store.write(SALT_FILE, b"salt")
+    return Path(store.url)
 
 
 @pytest.fixture
-def people(local_store: CorpusStore) -> CorpusStore:
-    """Two releases that name anna, and one before them that does not."""
-    berta = write_people(local_store, ("berta",))
-    publish(local_store, "demo", {name: berta[name] for name in ("recordings", "windows", "events",
-        "channels", "losses", "datasets", "splits", "pairs")})  # fmt: skip
-    tables = write_people(local_store)
-    publish(local_store, "demo", tables | {"pairs": tables["pairs"].iloc[:15]})
-    publish(local_store, "demo", tables)
-    return local_store
+def people(made: Path, tmp_path: Path) -> CorpusStore:
+    return CorpusStore(shutil.copytree(made, tmp_path / "corpus"))
 
 
 def _rows(store: CorpusStore) -> dict[str, list[dict[str, object]]]:
@@ -121,15 +137,8 @@ def test_what_was_removed_does_not_come_back(people: CorpusStore) -> None:
         publish(people, "demo", tables)
     assert names_in(Path(people.url), "anna") == []
     assert verify(people.url).damages == []
-    publish(people, "demo", write_people(people, ("berta",)) | {"abstentions": _rows_less("r")})
+    publish(people, "demo", write_people(people, ("berta",)))
     assert Corpus.open(people.url).release.sequence == 5
-
-
-def _rows_less(rule: str) -> object:
-    import pandas as pd
-
-    del rule
-    return pd.DataFrame()
 
 
 def test_the_next_ingest_writes_on_top(people: CorpusStore) -> None:
@@ -202,8 +211,6 @@ with CorpusStore(sys.argv[1]).in_use():
 def test_nothing_is_removed_while_an_ingest_is_at_work(
     people: CorpusStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from neuropair.pipeline.corpus import local
-
     monkeypatch.setattr(local, "_PATIENCE_S", {True: 0.2, False: 5.0})
     ingest = subprocess.Popen(
         [sys.executable, "-c", _HOLD, people.url], stdout=subprocess.PIPE, text=True
@@ -217,7 +224,6 @@ def test_nothing_is_removed_while_an_ingest_is_at_work(
     finally:
         ingest.kill()
         ingest.communicate()
-    time.sleep(0)
     forget(people, "people/anna")
     assert names_in(Path(people.url), "anna") == []
 
@@ -230,3 +236,125 @@ def test_on_s3(s3_store: CorpusStore) -> None:
     assert verify(s3_store.url).damages == []
     assert not s3_store.exists(PENDING_FILE)
     assert collect_garbage(s3_store).groups == 0
+
+
+class Killed(BaseException):
+    """Ends a removal as SIGKILL would: nothing in between handles it."""
+
+
+STEPS = {
+    CorpusStore: ("write", "delete", "remove_files", "remove_leftovers"),
+    forget_module: ("replace_study", "set_aside", "write_description", "checkpoint_all"),
+    withdraw: ("replace_all", "checkpoint"),
+}
+"""Whatever changes a corpus in a removal."""
+
+
+def _killed_at(store: CorpusStore, step: int, *, after: bool) -> bool:
+    """Remove anna and die just before, or just after, a step; whether it came to that step."""
+    left = [step]
+
+    def watched(work: Any) -> Any:
+        def run(*given: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0 and not after:
+                raise Killed
+            result = work(*given, **options)
+            if left[0] == 0:
+                raise Killed
+            return result
+
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        for where, names in STEPS.items():
+            for name in names:
+                patch.setattr(where, name, watched(getattr(where, name)))
+        try:
+            forget(store, "people/anna")
+        except Killed:
+            return True
+    return False
+
+
+def _state(store: CorpusStore) -> dict[str, Any]:
+    receipts = [json.loads(p.read_text()) for p in Path(store.url).glob("forgotten/*.json")]
+    for receipt in receipts:
+        for name in ("created", "seal"):
+            del receipt[name]
+    files = [path for path, _ in store.list("signals")]
+    releases = [(row["release"], row["withdrawn"] is None) for row in _releases(store)]
+    return {"rows": _rows(store), "receipts": receipts, "files": files, "releases": releases}
+
+
+def _is_healthy(store: CorpusStore, undisturbed: list[dict[str, Any]]) -> None:
+    """What opens is the corpus as it was, before anything began, or one without anna."""
+    for row in _releases(store):
+        try:
+            corpus = Corpus.open(store.url, release=str(row["release"]))
+        except CorpusError:
+            assert row["withdrawn"] is not None or store.exists(PENDING_FILE)
+            continue
+        rows = corpus.sql("SELECT * FROM recordings ORDER BY recording").to_pylist()
+        if any(row["subject"] == "anna" for row in rows):
+            assert not store.exists(PENDING_FILE)
+            assert rows == undisturbed
+    if store.exists(PENDING_FILE):
+        assert PENDING_FILE in [damage.path for damage in verify(store.url).damages]
+
+
+def _kill_and_go_on(made: Path, folder: Path, steps: Iterable[int]) -> int:
+    """Kill at each of the steps and run again; how many of them there were."""
+    whole = CorpusStore(shutil.copytree(made, folder / "whole"))
+    before = Corpus.open(whole.url).sql("SELECT * FROM recordings ORDER BY recording").to_pylist()
+    forget(whole, "people/anna")
+    expected = _state(whole)
+    done = 0
+    for step in steps:
+        store = CorpusStore(shutil.copytree(made, folder / f"killed-{step}"))
+        if not _killed_at(store, step, after=step % 2 == 0):
+            break
+        _is_healthy(store, before)
+        forget(CorpusStore(store.url), "ds1/anna")
+        assert _state(store) == expected
+        assert verify(store.url).damages == []
+        assert names_in(Path(store.url), "anna") == []
+        shutil.rmtree(store.url)
+        done += 1
+    return done
+
+
+def test_killed_on_the_way_and_run_again_it_comes_to_the_same(made: Path, tmp_path: Path) -> None:
+    assert _kill_and_go_on(made, tmp_path, (1, 2, 9, 24, 40)) == 5
+
+
+@pytest.mark.slow
+def test_killed_at_every_step_and_run_again_it_comes_to_the_same(
+    made: Path, tmp_path: Path
+) -> None:
+    assert _kill_and_go_on(made, tmp_path, range(1, 1000)) > 50
+
+
+def test_a_removal_that_has_not_ended_keeps_others_out(people: CorpusStore) -> None:
+    assert _killed_at(people, 2, after=True)
+    with pytest.raises(CorpusError, match=r"begun and not ended"):
+        publish(people, "other", {"datasets": NONE})
+    with pytest.raises(CorpusError, match=r"begun and not ended"):
+        collect_garbage(people)
+    forget(people, "people/berta")
+    assert names_in(Path(people.url), "anna") == names_in(Path(people.url), "berta") == []
+
+
+def test_a_full_disk_is_said_to_be_full_and_the_same_call_goes_on(
+    people: CorpusStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(local.LocalFolder, "write", full)
+    with pytest.raises(StorageError, match=r"No space left.*free space on the disk"):
+        forget(people, "people/anna")
+    monkeypatch.undo()
+    assert len(Corpus.open(people.url).sql("FROM recordings")) == 4
+    forget(people, "people/anna")
+    assert names_in(Path(people.url), "anna") == []
