@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import uuid
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ class Database:
         self, location: Location, release: Release, beside: Mapping[str, Release] | None = None
     ) -> None:
         self._copies: Path | None = None
-        self._connection = duckdb.connect()
+        # what does not fit in memory goes there, made when needed and removed by DuckDB; its
+        # default is a folder of the working directory, which may not be writable
+        spill = Path(tempfile.gettempdir()) / f"neuropair-duckdb-{uuid.uuid4().hex}"
+        self._connection = duckdb.connect(config={"temp_directory": str(spill)})
         read: list[str] = []
         for schema, one in {"main": release, **(beside or {})}.items():
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -82,6 +86,30 @@ class Database:
             return kept.order(order).project(columns) if order else kept.aggregate(columns)
 
         return _translated(condition or "true", run, table)
+
+    def batches(self, query: str, rows: int) -> Iterator[pa.Table]:
+        """Run one SELECT and yield its rows part by part, in the order that it asks for.
+
+        Parameters
+        ----------
+        query : str
+        rows : int
+            Most rows in a part.
+
+        Raises
+        ------
+        QueryError, DamagedError
+            As `select`.
+        """
+        reader = _translated(query, lambda: self._cursor().sql(_one_select(query)), rows=rows)
+        while True:
+            try:
+                batch = next(reader, None)
+            except (pa.ArrowException, duckdb.Error, OSError) as error:
+                raise _damaged(error, "the tables of the corpus") from error
+            if batch is None:
+                return
+            yield pa.Table.from_batches([batch])
 
     def count(self, table: str, condition: str | None) -> int:
         """Count the rows of a table that hold a condition; raises as `select`."""
@@ -148,10 +176,12 @@ def _one_select(query: str) -> str:
     return query
 
 
-def _translated(query: str, run: Callable[[], Any], table: str | None = None) -> pa.Table:
+def _translated(
+    query: str, run: Callable[[], Any], table: str | None = None, rows: int | None = None
+) -> Any:
     try:
         relation = run()
-        return relation.to_arrow_table()
+        return relation.to_arrow_table() if rows is None else relation.to_arrow_reader(rows)
     except (
         duckdb.IOException,
         duckdb.SerializationException,
@@ -183,7 +213,7 @@ def _known_names(query: str, problem: str, table: str | None) -> str:
     return f"the tables are {', '.join(TABLES)}"
 
 
-def _damaged(error: duckdb.Error, where: str) -> DamagedError:
+def _damaged(error: Exception, where: str) -> DamagedError:
     return DamagedError(
         f"cannot be read ({str(error).splitlines()[0][:300]}).",
         where=where,

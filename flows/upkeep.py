@@ -1,14 +1,15 @@
-"""Commands that keep a corpus: tables, diff, card, export, forget, gc."""
+"""Commands for the upkeep of a corpus: tables, diff, card, export, forget, gc."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuropair.flows import console
-from neuropair.schemas.errors import ExitCode
+from neuropair.schemas.errors import ExitCode, StorageError
 
 if TYPE_CHECKING:
     from neuropair.schemas.tables.documented import DocumentedTable
@@ -38,6 +39,40 @@ def diff(options: argparse.Namespace) -> ExitCode:
         _print_json(found.to_dict())
     else:
         console.show(found)
+    return ExitCode.OK
+
+
+def card(options: argparse.Namespace) -> ExitCode:
+    """Describe a release for whoever trains on it."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.card import make_card
+
+    made = make_card(Corpus.open(options.corpus, release=options.release))
+    if options.bib is not None:
+        _write(options.bib, made.bibtex)
+    if options.output is not None:
+        _write(options.output, made.text)
+    elif options.bib is None:
+        console.say(made.text.removesuffix("\n"))
+    return ExitCode.OK
+
+
+def export(options: argparse.Namespace) -> ExitCode:
+    """Write a selection for other tools."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.export import export as write
+
+    corpus = Corpus.open(options.corpus, release=options.release)
+    done = write(corpus, options.condition, options.output)
+    if options.json:
+        _print_json(done.to_dict())
+        return ExitCode.OK
+    console.say(
+        f"wrote {done.pairs:,} pairs of {done.recordings:,} recordings, release {done.release}, "
+        f"to {done.folder}"
+    )
+    for name, shape in done.arrays.items():
+        console.say(f"  {name}: signal {' x '.join(map(str, shape))} (pair, channel, sample)")
     return ExitCode.OK
 
 
@@ -107,6 +142,15 @@ def _columns_of(table: DocumentedTable) -> object:
         for column in table.columns
     ]
     return table_of(title, rows)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"cannot be written ({error.strerror}).", where=str(path), remedy="name another file"
+        ) from error
 
 
 def _print_json(content: object) -> None:

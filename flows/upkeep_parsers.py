@@ -22,6 +22,8 @@ def add_upkeep(commands: _Commands, add: Add) -> None:
     """
     _add_tables(add(commands, "tables", "say what every column of the tables means, with units"))
     _add_diff(add(commands, "diff", "say what changed between two releases of a corpus"))
+    _add_card(add(commands, "card", "describe a release: data, licences, citations, flags"))
+    _add_export(add(commands, "export", "write a selection of pairs as Parquet and Zarr"))
     _add_forget(add(commands, "forget", "remove a person from a corpus for good, with a receipt"))
     _add_gc(add(commands, "gc", "remove what no release of a corpus needs"))
 
@@ -36,6 +38,29 @@ def _add_diff(command: argparse.ArgumentParser) -> None:
     command.add_argument("b", metavar="B", help="the release to compare it with")
     _add_corpus(command)
     _add_json(command)
+
+
+def _add_card(command: argparse.ArgumentParser) -> None:
+    _add_corpus(command)
+    _add_release(command)
+    command.add_argument("--output", type=Path, metavar="FILE.md", help="write to a file")
+    command.add_argument("--bib", type=Path, metavar="FILE.bib", help="write the citations alone")
+
+
+def _add_export(command: argparse.ArgumentParser) -> None:
+    _add_corpus(command)
+    _add_release(command)
+    command.add_argument(
+        "condition", nargs="?", metavar="CONDITION", help="SQL on table pairs; all unless given"
+    )
+    command.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="a folder, absent or empty"
+    )
+    _add_json(command)
+
+
+def _add_release(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--release", metavar="ID", help="a release other than the newest")
 
 
 def _add_forget(command: argparse.ArgumentParser) -> None:

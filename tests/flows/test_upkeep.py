@@ -67,3 +67,43 @@ def test_forget_and_gc_say_what_went(
     assert main(["gc", "--corpus", url, "--keep", "1", "--json"]) == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["bytes"] == 0
     assert main(["verify", "--corpus", url]) == ExitCode.OK
+
+
+def test_card_goes_to_the_screen_or_to_files(
+    two: tuple[str, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, ids = two
+    assert main(["card", "--corpus", url]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert f"# Data card of release {ids[1]}" in shown
+    page, bib = tmp_path / "card.md", tmp_path / "data.bib"
+    given = ["card", "--corpus", url, "--output", str(page), "--bib", str(bib)]
+    assert main(given) == ExitCode.OK
+    assert page.read_text() == shown
+    assert bib.read_text().startswith("@misc{ds1,")
+    assert main(["card", "--corpus", url, "--output", str(tmp_path)]) == ExitCode.STORAGE
+    assert "name another file" in capsys.readouterr().err
+
+
+def test_export_says_what_it_wrote(
+    two: tuple[str, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["export", "--corpus", two[0], "rule = 'rule-0'", "--output", str(tmp_path / "out")]
+    assert main(given) == ExitCode.OK
+    assert "a_eeg.zarr: signal 10 x 4 x 48" in capsys.readouterr().out
+    assert main(given) == ExitCode.STORAGE
+    assert "is not empty" in capsys.readouterr().err
+    given[-1] = str(tmp_path / "more")
+    given[3] = "colour = 1"
+    assert main(given) == ExitCode.INPUT
+    assert "columns of pairs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["tables", "diff", "card", "export", "forget", "gc"])
+def test_every_command_documents_the_exit_codes(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert "exit codes:" in capsys.readouterr().out
