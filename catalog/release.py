@@ -12,6 +12,7 @@ from neuropair.schemas import layout
 from neuropair.schemas.errors import CorpusError, DamagedError
 from neuropair.schemas.forgotten import PENDING_FILE
 from neuropair.schemas.seal import SEAL, WITHDRAWN, seal_of
+from neuropair.schemas.tables import RELEASES
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,9 @@ def read_releases(location: Location) -> list[Release]:
             where=location.url,
             remedy="run `neuropair ingest` again; what is written is kept",
         )
+    lacking = [name for name in RELEASES.names if name != WITHDRAWN and name not in rows[0]]
+    if lacking:
+        raise _damaged(where, f"it has no columns {', '.join(lacking)}")
     newest = max(row["format"] for row in rows)
     if newest > layout.FORMAT:
         raise CorpusError(

@@ -27,9 +27,11 @@ from neuropair.pipeline.corpus import (
     read_forgotten,
     withdraw,
 )
+from neuropair.pipeline.corpus.tables import open_table, replace_all
+from neuropair.schemas import layout
 from neuropair.schemas.errors import CorpusError, DamagedError, StorageError
 from neuropair.schemas.forgotten import PENDING_FILE, SALT_FILE
-from neuropair.schemas.tables import TABLES
+from neuropair.schemas.tables import TABLES, conform
 
 forget_module = sys.modules["neuropair.pipeline.corpus.forget"]
 NONE = pd.DataFrame()
@@ -197,6 +199,17 @@ def test_a_folder_that_is_no_corpus_stays_untouched(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="holds no release"):
         forget(CorpusStore(tmp_path / "none"), "a/b")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_corpus_of_a_newer_format_is_left_alone(people: CorpusStore) -> None:
+    rows = [row | {"format": layout.FORMAT + 1} for row in _releases(people)]
+    newer = conform(rows, "releases")
+    replace_all(people, "releases", newer, open_table(people, "releases").version())
+    before = people.list("tables")
+    for remove in (lambda: forget(people, "people/anna"), lambda: collect_garbage(people)):
+        with pytest.raises(CorpusError, match=r"format \d+.*update neuropair"):
+            remove()
+    assert people.list("tables") == before
 
 
 _HOLD = """
