@@ -76,8 +76,7 @@ class Corpus:
         Parameters
         ----------
         select : str
-            DuckDB's SQL. The tables are ``datasets, recordings, channels, events, windows, pairs,
-            abstentions, splits, losses``.
+            DuckDB's SQL; ``neuropair tables`` lists the tables and their columns with units.
 
         Raises
         ------

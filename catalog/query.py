@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,26 @@ class Database:
     ----------
     location : Location
     release : Release
+    beside : Mapping, optional
+        Schema -> a release whose tables are views of that schema, to be compared with others.
     """
 
-    def __init__(self, location: Location, release: Release) -> None:
+    def __init__(
+        self, location: Location, release: Release, beside: Mapping[str, Release] | None = None
+    ) -> None:
         self._copies: Path | None = None
-        self._connection = duckdb.connect()
-        files = {name: self._local_files(location, release, name) for name in TABLES}
-        for name, paths in files.items():
-            self._create_view(name, paths)
-        self._lock([path for paths in files.values() for path in paths])
+        # what does not fit in memory goes there, made when needed and removed by DuckDB; its
+        # default is a folder of the working directory, which may not be writable
+        spill = Path(tempfile.gettempdir()) / f"neuropair-duckdb-{uuid.uuid4().hex}"
+        self._connection = duckdb.connect(config={"temp_directory": str(spill)})
+        read: list[str] = []
+        for schema, one in {"main": release, **(beside or {})}.items():
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            for name in TABLES:
+                paths = self._local_files(location, one, name)
+                self._create_view(name, paths, schema)
+                read += paths
+        self._lock(sorted(set(read)))
 
     def select(self, query: str) -> pa.Table:
         """Run one SELECT.
@@ -84,6 +96,30 @@ class Database:
 
         return _translated(condition or "true", run, table)
 
+    def batches(self, query: str, rows: int) -> Iterator[pa.Table]:
+        """Run one SELECT and yield its rows part by part, in the order that it asks for.
+
+        Parameters
+        ----------
+        query : str
+        rows : int
+            Most rows in a part.
+
+        Raises
+        ------
+        QueryError, DamagedError
+            As `select`.
+        """
+        reader = _translated(query, lambda: self._cursor().sql(_one_select(query)), rows=rows)
+        while True:
+            try:
+                batch = next(reader, None)
+            except (pa.ArrowException, duckdb.Error, OSError) as error:
+                raise _damaged(error, "the tables of the corpus") from error
+            if batch is None:
+                return
+            yield pa.Table.from_batches([batch])
+
     def count(self, table: str, condition: str | None) -> int:
         """Count the rows of a table that hold a condition; raises as `select`."""
         counted = self.filter(table, condition, order="", columns="count(*) AS n")
@@ -107,15 +143,17 @@ class Database:
             self._copies = Path(tempfile.mkdtemp(prefix="neuropair-tables-"))
             weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
         target = self._copies / path
+        if target.exists():
+            return str(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(location.read(path))
         return str(target)
 
-    def _create_view(self, name: str, paths: list[str]) -> None:
+    def _create_view(self, name: str, paths: list[str], schema: str) -> None:
         if not paths:
             empty = TABLES[name].empty_table()
             self._connection.register("empty_rows", empty)
-            self._connection.execute(f'CREATE TABLE "{name}" AS FROM empty_rows')
+            self._connection.execute(f'CREATE TABLE {schema}."{name}" AS FROM empty_rows')
             self._connection.unregister("empty_rows")
             return
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
@@ -123,7 +161,7 @@ class Database:
             stored = self._connection.sql(f"FROM read_parquet([{listed}]) LIMIT 0").columns
             later = "".join(_null(field) for field in TABLES[name] if field.name not in stored)
             self._connection.execute(
-                f'CREATE VIEW "{name}" AS SELECT *{later} FROM read_parquet([{listed}])'
+                f'CREATE VIEW {schema}."{name}" AS SELECT *{later} FROM read_parquet([{listed}])'
             )
         except duckdb.Error as error:
             raise _damaged(error, f"table {name}") from error
@@ -155,10 +193,12 @@ def _one_select(query: str) -> str:
     return query
 
 
-def _translated(query: str, run: Callable[[], Any], table: str | None = None) -> pa.Table:
+def _translated(
+    query: str, run: Callable[[], Any], table: str | None = None, rows: int | None = None
+) -> Any:
     try:
         relation = run()
-        return relation.to_arrow_table()
+        return relation.to_arrow_table() if rows is None else relation.to_arrow_reader(rows)
     except (
         duckdb.IOException,
         duckdb.SerializationException,
@@ -190,7 +230,7 @@ def _known_names(query: str, problem: str, table: str | None) -> str:
     return f"the tables are {', '.join(TABLES)}"
 
 
-def _damaged(error: duckdb.Error, where: str) -> DamagedError:
+def _damaged(error: Exception, where: str) -> DamagedError:
     return DamagedError(
         f"cannot be read ({str(error).splitlines()[0][:300]}).",
         where=where,

@@ -10,7 +10,9 @@ from typing import Any
 from neuropair.catalog.location import Location
 from neuropair.schemas import layout
 from neuropair.schemas.errors import CorpusError, DamagedError
-from neuropair.schemas.seal import SEAL, seal_of
+from neuropair.schemas.forgotten import PENDING_FILE
+from neuropair.schemas.seal import SEAL, WITHDRAWN, seal_of
+from neuropair.schemas.tables import RELEASES
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Release:
         Counts by tier, split and status.
     tables : Mapping
         Name -> `ReleasedTable`.
+    withdrawn : str or None
+        When and why its rows and arrays were removed; None if it opens.
     """
 
     id: str
@@ -78,10 +82,14 @@ class Release:
     format: int
     summary: Mapping[str, Any]
     tables: Mapping[str, ReleasedTable]
+    withdrawn: str | None = None
 
 
 def read_releases(location: Location) -> list[Release]:
-    """Read all releases, oldest first.
+    """Read all releases, oldest first, the withdrawn ones too.
+
+    While the removal of a subject goes on, the releases that it is going to withdraw count as
+    withdrawn: they may still name the subject.
 
     Raises
     ------
@@ -98,6 +106,9 @@ def read_releases(location: Location) -> list[Release]:
             where=location.url,
             remedy="run `neuropair ingest` again; what is written is kept",
         )
+    lacking = [name for name in RELEASES.names if name != WITHDRAWN and name not in rows[0]]
+    if lacking:
+        raise _damaged(where, f"it has no columns {', '.join(lacking)}")
     newest = max(row["format"] for row in rows)
     if newest > layout.FORMAT:
         raise CorpusError(
@@ -105,7 +116,8 @@ def read_releases(location: Location) -> list[Release]:
             where=location.url,
             remedy="update neuropair",
         )
-    releases = [_parsed(row, where) for row in rows]
+    pending = _pending(location)
+    releases = [_parsed(row, where, pending) for row in rows]
     return sorted(releases, key=lambda release: release.sequence)
 
 
@@ -117,14 +129,19 @@ def choose_release(releases: list[Release], wanted: str | None, where: str) -> R
     CorpusError
         If there is none, or more than one that begins so.
     """
-    if wanted is None:
-        return releases[-1]
     found = [release for release in releases if wanted and release.id.startswith(wanted)]
+    is_open = [release for release in releases if release.withdrawn is None]
+    if wanted is None:
+        found = is_open[-1:] or releases[-1:]
+    remedy = f"the newest releases are {', '.join(release.id for release in is_open[-5:])}"
     if len(found) != 1:
         problem = "fits more than one release" if found else "is no release"
-        recent = ", ".join(release.id for release in releases[-5:])
+        raise CorpusError(f"{wanted!r} {problem}.", where=where, remedy=remedy)
+    if found[0].withdrawn is not None:
         raise CorpusError(
-            f"{wanted!r} {problem}.", where=where, remedy=f"the newest releases are {recent}"
+            f"release {found[0].id} was withdrawn ({found[0].withdrawn}).",
+            where=where,
+            remedy=remedy if is_open else "ingest again, or end the removal of the subject first",
         )
     return found[0]
 
@@ -141,7 +158,19 @@ def _rows(location: Location, where: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _parsed(row: Mapping[str, Any], where: str) -> Release:
+def _pending(location: Location) -> dict[str, str]:
+    """Releases that a removal which has not ended is going to withdraw, and why."""
+    try:
+        plan = json.loads(location.read(PENDING_FILE))
+        why = "the removal of a subject has not ended: run the same `neuropair forget` again"
+        return dict.fromkeys(plan["withdrawn"], why)
+    except CorpusError:
+        return {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(location.where(PENDING_FILE), str(error)) from error
+
+
+def _parsed(row: Mapping[str, Any], where: str, pending: Mapping[str, str]) -> Release:
     if row.get(SEAL) != seal_of(row):
         raise _damaged(where, f"the row of release {row.get('release')} does not fit its seal")
     try:
@@ -156,6 +185,7 @@ def _parsed(row: Mapping[str, Any], where: str) -> Release:
             format=row["format"],
             summary=json.loads(row["summary"]),
             tables={name: _table(content) for name, content in tables.items()},
+            withdrawn=row.get(WITHDRAWN) or pending.get(row["release"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(where, f"release {row.get('release')}: {error!r}") from error

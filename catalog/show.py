@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,6 +180,12 @@ def _side(corpus: Corpus, pair: dict[str, Any], side: str) -> pd.Series[Any]:
         **window.drop(["study", "recording"]).to_dict(),
     }
     return pd.Series(values, name=side, dtype=object)
+
+
+def text_table(title: str, sections: Mapping[str, list[dict[str, Any]]]) -> Group:
+    """Show rows of several sections under one title; empty sections are left out."""
+    made = tuple(Section(name, pd.DataFrame(rows)) for name, rows in sections.items())
+    return Shown(title, made).__rich__()
 
 
 def _rich_table(section: Section) -> Any:

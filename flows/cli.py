@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from neuropair import __version__
+from neuropair.flows.upkeep_parsers import add_upkeep
 from neuropair.schemas.errors import NeuropairError
 
 _EXIT_CODES = """\
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evidence(commands)
     _add_report(commands)
     _add_verify(commands)
+    add_upkeep(commands, _add)
     _add_recipes(commands)
     _add_simulate(commands)
     _add_demo(commands)

@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from neuropair.flows import console
+from neuropair.flows.upkeep import card, diff, export, forget, gc, tables  # noqa: F401  found by their names
 from neuropair.schemas.errors import ExitCode, NeuropairError, RecipeError
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from neuropair.flows.prepare import (
     with_common_windows,
 )
 from neuropair.flows.summary import Summary
+from neuropair.pipeline.corpus import CorpusStore
 from neuropair.schemas.errors import NeuropairError
 
 P = ParamSpec("P")
@@ -128,6 +129,16 @@ def ingest(
     if cluster is not None:
         require_scheduler(cluster)
     folder = cache_folder(Path(cache) if cache else None)
+    # nothing is removed from the corpus, by `gc` or `forget`, before the release names it
+    with CorpusStore(corpus).in_use():
+        summary = _ingested(loaded, corpus, folder, _runner(workers, cluster), quiet)
+    _leave_artifacts(summary)
+    return summary
+
+
+def _ingested(
+    loaded: LoadedStudy, corpus: str, folder: Path, runner: TaskRunner[Any], quiet: bool
+) -> Summary:
     prepared = []
     with console.progress("datasets", len(loaded.study.datasets), quiet=quiet) as shown:
         for entry in loaded.study.datasets:
@@ -136,10 +147,8 @@ def ingest(
             shown.advance(entry.dataset)
     prepared = with_agreed_stimuli(prepared)
     jobs = with_common_windows(loaded, [job for one in prepared for job in one.jobs])
-    outcomes = _process_all(jobs, _runner(workers, cluster), quiet)
-    summary = publish_task(_whole(loaded), corpus, _whole(prepared), _whole(outcomes))
-    _leave_artifacts(summary)
-    return summary
+    outcomes = _process_all(jobs, runner, quiet)
+    return publish_task(_whole(loaded), corpus, _whole(prepared), _whole(outcomes))
 
 
 def _process_all(jobs: Sequence[Job], runner: TaskRunner[Any], quiet: bool) -> list[Outcome]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from neuropair.flows.forgotten import find_left_out
 from neuropair.flows.jobs import Job
 from neuropair.flows.loading import LoadedStudy
 from neuropair.pipeline.bids import index_dataset
@@ -85,24 +86,28 @@ def prepare_dataset(
     signals = entry.signals or loaded.study.signals
     source = open_source(loaded.sources[entry.dataset], base=loaded.base)
     needed = recipe.signals and not tables_only
+    left_out = find_left_out(corpus, source, recipe, entry.dataset)
     fetched = fetch(
         source,
         entry.dataset,
         cache / "rehearsal" if tables_only else cache,
         entry.include,
-        entry.exclude,
+        left_out.excluding(entry.exclude),
         extra=list_folders(recipe) if tables_only else extra_folders(recipe, signals),
         signals=needed,
     )
     dataset = fetched.dataset
     if tables_only and source.local_root is None:
         write_listing(dataset.root, source.list())
-    index = index_dataset(
-        dataset,
-        entry.include,
-        entry.exclude,
-        signals_needed=needed,
-        files=fetched.files,
+    left_out.clean(cache, entry.dataset)
+    index = left_out.without(
+        index_dataset(
+            dataset,
+            entry.include,
+            entry.exclude,
+            signals_needed=needed,
+            files=left_out.seen(fetched.files),
+        )
     )
     events = read_dataset_events(index, recipe)
     described = describe(recipe, dataset.description)
@@ -135,7 +140,7 @@ def prepare_dataset(
             (failure, person_id(recipe, dataset.id, failure.recording.subject))
             for failure in index.failures
         ),
-        losses=(*fetched.losses, *index.losses),
+        losses=(*left_out.blotted(fetched.losses), *index.losses, *left_out.losses),
     )
 
 

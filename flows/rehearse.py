@@ -55,7 +55,7 @@ def rehearse(loaded: LoadedStudy, out: str, cache: Path, *, quiet: bool = False)
     """
     store = CorpusStore(out)
     _refuse_ingested(store, loaded.study.study)
-    tables = rehearsed_tables(loaded, cache, quiet=quiet)
+    tables = rehearsed_tables(loaded, cache, quiet=quiet, corpus=out)
     release = publish(store, loaded.study.study, tables)
     return Summary.of(out, release, tables, ())
 
@@ -68,13 +68,16 @@ def rehearsed_in_memory(loaded: LoadedStudy) -> Summary:
 
 
 def rehearsed_tables(
-    loaded: LoadedStudy, cache: Path, *, quiet: bool = False
+    loaded: LoadedStudy, cache: Path, *, quiet: bool = False, corpus: str = NOWHERE
 ) -> Mapping[str, pd.DataFrame]:
-    """Pair a study from tables and sidecars: every table of a release, less ``study``."""
+    """Pair a study from tables and sidecars: every table of a release, less ``study``.
+
+    Whoever was removed from `corpus` is left out.
+    """
     prepared: list[Prepared] = []
     with console.progress("datasets", len(loaded.study.datasets), quiet=quiet) as shown:
         for entry in loaded.study.datasets:
-            prepared.append(prepare_dataset(loaded, entry, NOWHERE, cache, tables_only=True))
+            prepared.append(prepare_dataset(loaded, entry, corpus, cache, tables_only=True))
             shown.advance(entry.dataset)
     prepared = with_agreed_stimuli(prepared)
     rows = [_rows(job) for one in prepared for job in one.jobs]

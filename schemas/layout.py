@@ -14,6 +14,8 @@ MANIFEST_FILE = "manifest.json"
 """Inside a recording's group: SHA-256 and size of every other file of the group. Written last."""
 STAGING_FOLDER = ".staging"
 """Half-written groups; never read."""
+LOCK_FILE = ".lock"
+"""Locked, shared, by ingests at work, and by whoever removes something, alone."""
 DESCRIPTION_FILE = "dataset_description.json"
 
 WINDOWS_PER_CHUNK = 64

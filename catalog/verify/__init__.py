@@ -11,6 +11,7 @@ from neuropair.catalog.release import Release, read_releases
 from neuropair.catalog.verify.arrays import Expected, check_arrays
 from neuropair.catalog.verify.content import check_content
 from neuropair.catalog.verify.files import Group, check_files, check_group
+from neuropair.catalog.verify.receipts import check_receipts
 from neuropair.catalog.verify.releases import check_description, check_releases
 from neuropair.catalog.verify.remains import find_remains
 from neuropair.catalog.verify.report import Damage, Report
@@ -53,9 +54,13 @@ def verify(url: str | os.PathLike[str], progress: Progress | None = None) -> Rep
     except DamagedError as error:
         report.damages.append(_of(location, error))
         return report
+    report.damages += check_releases(location, releases)
+    report.damages += check_receipts(location, releases)
+    releases = [release for release in releases if release.withdrawn is None]
+    if not releases:
+        return report
     newest = releases[-1]
     report.release = newest.id
-    report.damages += check_releases(location, releases)
     named = {file for r in releases for t in r.tables.values() for file in (*t.files, *t.log)}
     files = sorted(named, key=lambda file: (file.path, file.sha256))
     report.damages += check_files(location, files)

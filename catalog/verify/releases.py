@@ -23,7 +23,7 @@ def check_releases(location: Location, releases: list[Release]) -> list[Damage]:
     before: Release | None = None
     for place, release in enumerate(releases, start=1):
         problems = [
-            (release.id != _id(release), "the id is not the digest of what it names"),
+            (not _fits(release), "the id is not the digest of what it names"),
             (release.sequence != place, f"the sequence is {release.sequence}, not {place}"),
             (release.parent != (before.id if before else None), "the parent is not the one before"),
             (not _is_time(release.created), f"{release.created!r} is no time"),
@@ -62,6 +62,11 @@ def _version(content: bytes) -> str:
         return str(json.loads(content)["GeneratedBy"][0]["Version"])
     except (ValueError, KeyError, IndexError, TypeError):
         return ""
+
+
+def _fits(release: Release) -> bool:
+    """Whether the id is the digest of what is named; a withdrawn release names nothing any more."""
+    return release.id == _id(release) or (release.withdrawn is not None and not release.tables)
 
 
 def _id(release: Release) -> str:

@@ -8,18 +8,23 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from neuropair.schemas import layout
+from neuropair.schemas.errors import StorageError
 
 _LOCK = ".lock"
 _SYNCS = 16
 """Files of a group flushed side by side: 70 files took 0.2 s one by one."""
 _ORPHAN_SECONDS = 3600.0
 """A staging folder without a lock is a writer that died between two system calls."""
+
+_PATIENCE_S = {True: 5.0, False: 600.0}
+"""An ingest may take days: who wants to be alone gives up soon. A removal takes seconds."""
+_POLL_S = 0.05
 
 
 class LocalFolder:
@@ -106,6 +111,47 @@ class LocalFolder:
             elif _is_orphan(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def remove_files(self, paths: Sequence[str]) -> None:
+        """Delete files; one that is gone already is fine."""
+        for path in paths:
+            (self.root / path).unlink(missing_ok=True)
+
+    def ages(self, prefix: str) -> dict[str, float]:
+        """Seconds since every file below a folder was written, by path."""
+        now = time.time()
+        return {
+            path: max(0.0, now - (self.root / path).stat().st_mtime)
+            for path, _ in self.list(prefix)
+        }
+
+    @contextmanager
+    def lock(self, *, alone: bool) -> Iterator[bool]:
+        """Lock the corpus, shared or alone; the lock goes with the process that holds it.
+
+        Raises
+        ------
+        StorageError
+            If others hold it for longer than `_PATIENCE_S`.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.root / layout.LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._wait_for(handle, alone=alone)
+            yield alone
+        finally:
+            os.close(handle)
+
+    def _wait_for(self, handle: int, *, alone: bool) -> None:
+        end = time.monotonic() + _PATIENCE_S[alone]
+        while True:
+            try:
+                fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise _busy(self.root, alone=alone) from None
+                time.sleep(_POLL_S)
+
     def _locked_folder(self) -> tuple[Path, int]:
         while True:
             folder = self.root / layout.STAGING_FOLDER / uuid.uuid4().hex
@@ -115,6 +161,15 @@ class LocalFolder:
                 return folder, lock
             if lock is not None:
                 os.close(lock)
+
+
+def _busy(root: Path, *, alone: bool) -> StorageError:
+    who = "an ingest is at work in it" if alone else "a removal in it does not come to its end"
+    return StorageError(
+        f"{who}.",
+        where=str(root),
+        remedy="run again when it has ended" if alone else "see what `forget` or `gc` is doing",
+    )
 
 
 def _try_lock(path: Path, *, create: bool) -> int | None:

@@ -20,6 +20,7 @@ import neuropair
 from neuropair.pipeline.corpus.checks import COLUMNS, Known, check_tables, without_shared
 from neuropair.pipeline.corpus.description import write_description
 from neuropair.pipeline.corpus.digest import rows_digest
+from neuropair.pipeline.corpus.forgotten import refuse_forgotten
 from neuropair.pipeline.corpus.group import to_json
 from neuropair.pipeline.corpus.recording import refuse_newer
 from neuropair.pipeline.corpus.store import CorpusStore
@@ -143,7 +144,7 @@ def publish_measured(store: CorpusStore, study: str, tables: Mapping[str, pd.Dat
     """
     strangers = sorted(set(tables) - set(MEASURED))
     newest = newest_release(store)
-    if strangers or newest is None or study not in _studies(newest, "recordings"):
+    if strangers or newest is None or study not in studies_of(newest, "recordings"):
         raise CorpusError(
             f"cannot take {strangers or 'rows'} of study {study}, measured on a release.",
             where=store.url,
@@ -165,7 +166,8 @@ def _publish(
     rows = {name: study_table(tables.get(name, pd.DataFrame()), name, study) for name in TABLES}
     for attempt in range(_ATTEMPTS):
         try:
-            return _publish_once(store, study, rows, set(keep) - set(tables))
+            with store.in_use():
+                return _publish_once(store, study, rows, set(keep) - set(tables))
         except ConflictError:
             # different writers wait for different times, else they meet again
             writer = os.getpid() + threading.get_native_id()
@@ -181,20 +183,34 @@ def _publish_once(
     store: CorpusStore, study: str, rows: Mapping[str, pa.Table], keep: Set[str]
 ) -> str:
     newest = newest_release(store)
+    refuse_forgotten(store, rows["recordings"])
     rows = {**rows, **_kept(store, study, rows, newest, keep)}
     known = _known(store, study, newest)
     own = without_shared(rows, known)
     check_tables(store, own, known)
     digests = {name: rows_digest(table) for name, table in own.items()}
-    studies = {name: _studies(newest, name) | {study: digests[name]} for name in TABLES}
-    if newest and all(studies[name] == _studies(newest, name) for name in TABLES):
+    studies = {name: studies_of(newest, name) | {study: digests[name]} for name in TABLES}
+    if newest and all(studies[name] == studies_of(newest, name) for name in TABLES):
         return newest.id
     written = {
         name: _write_table(store, study, name, own[name], digests[name], newest) for name in TABLES
     }
     write_description(store, _frame(store, "datasets", written["datasets"], None))
-    manifest = {"format": layout.FORMAT, "tables": written}
-    release = _release_id(newest, studies)
+    release = release_id(newest, studies)
+    row = release_row(store, release, newest, study, written)
+    base = newest.log_version if newest else None
+    append_row(store, layout.RELEASES_TABLE, conform([row], layout.RELEASES_TABLE), base)
+    return release
+
+
+def release_row(
+    store: CorpusStore,
+    release: str,
+    newest: Release | None,
+    study: str,
+    written: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Make the sealed row of a release that follows `newest`; `written` is what its tables hold."""
     row: dict[str, Any] = {
         "release": release,
         "sequence": newest.sequence + 1 if newest else 1,
@@ -203,13 +219,11 @@ def _publish_once(
         "study": study,
         "neuropair_version": neuropair.__version__,
         "format": layout.FORMAT,
-        "manifest": to_json(manifest),
-        "summary": to_json(_summary(store, written)),
+        "manifest": to_json({"format": layout.FORMAT, "tables": written}),
+        "summary": to_json(summarise(store, written)),
     }
     row[SEAL] = seal_of(row)
-    base = newest.log_version if newest else None
-    append_row(store, layout.RELEASES_TABLE, conform([row], layout.RELEASES_TABLE), base)
-    return release
+    return row
 
 
 def _kept(
@@ -220,7 +234,7 @@ def _kept(
     keep: Set[str],
 ) -> dict[str, pa.Table]:
     """Rows of the study that stay: of measured tables only where its pairs are the same."""
-    same = "pairs" in keep or rows_digest(rows["pairs"]) == _studies(newest, "pairs").get(study)
+    same = "pairs" in keep or rows_digest(rows["pairs"]) == studies_of(newest, "pairs").get(study)
     if newest is None or not same:
         return {}
     found = {}
@@ -231,14 +245,15 @@ def _kept(
     return found
 
 
-def _release_id(newest: Release | None, studies: Mapping[str, Mapping[str, str]]) -> str:
+def release_id(newest: Release | None, studies: Mapping[str, Mapping[str, str]]) -> str:
     """Digest the parent and the rows: file names and versions of Delta are different every time."""
     parent = newest.id if newest else None
     content = {"format": layout.FORMAT, "parent": parent, "tables": studies}
     return hashlib.sha256(to_json(content).encode()).hexdigest()[:_DIGITS]
 
 
-def _studies(newest: Release | None, table: str) -> dict[str, str]:
+def studies_of(newest: Release | None, table: str) -> dict[str, str]:
+    """Digest of each study's rows of a table."""
     entry = newest.tables.get(table) if newest else None
     return dict(entry["studies"]) if entry else {}
 
@@ -283,13 +298,14 @@ def _write_table(
     return {
         "version": version,
         "rows": n_rows,
-        "studies": _studies(newest, name) | {study: digest},
-        "files": [files.get(path) or _described(store, path) for path in paths],
-        "log": [logs.get(path) or _described(store, path) for path in log_of(store, name, version)],
+        "studies": studies_of(newest, name) | {study: digest},
+        "files": [files.get(path) or described(store, path) for path in paths],
+        "log": [logs.get(path) or described(store, path) for path in log_of(store, name, version)],
     }
 
 
-def _described(store: CorpusStore, path: str) -> dict[str, Any]:
+def described(store: CorpusStore, path: str) -> dict[str, Any]:
+    """Path, size and SHA-256 of a file, as a manifest has them."""
     content = store.read(path)
     return {
         "path": path,
@@ -298,7 +314,9 @@ def _described(store: CorpusStore, path: str) -> dict[str, Any]:
     }
 
 
-def _summary(store: CorpusStore, written: Mapping[str, Any]) -> dict[str, Any]:
+def summarise(store: CorpusStore, written: Mapping[str, Any]) -> dict[str, Any]:
+    """Count rows by table, and pairs, abstentions and recordings by what matters."""
+
     def counts(table: str, columns: list[str]) -> list[dict[str, Any]]:
         rows = read_table(store, table, written[table]["version"], columns)
         grouped = rows.group_by(columns).aggregate([([], "count_all")])

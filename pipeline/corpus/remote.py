@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 _UPLOADS = 8
@@ -83,6 +84,26 @@ class RemoteFolder:
         """Make a local folder for what is going to be uploaded."""
         with tempfile.TemporaryDirectory(prefix="neuropair-") as folder:
             yield Path(folder)
+
+    def remove_files(self, paths: Sequence[str]) -> None:
+        """Delete objects; one that is gone already is fine."""
+        import obstore
+
+        obstore.delete(self.store, list(paths))
+
+    def ages(self, prefix: str) -> dict[str, float]:
+        """Seconds since every object below a prefix was written, by path."""
+        import obstore
+
+        now = datetime.now(UTC)
+        metas = (meta for batch in obstore.list(self.store, prefix) for meta in batch)
+        return {str(meta["path"]): (now - meta["last_modified"]).total_seconds() for meta in metas}
+
+    @contextmanager
+    def lock(self, *, alone: bool) -> Iterator[bool]:
+        """Nothing can be locked in an object store: `alone` is never promised."""
+        del alone
+        yield False
 
     def remove_leftovers(self) -> None:
         """Nothing is staged in the store; unfinished uploads have no manifest and are redone."""

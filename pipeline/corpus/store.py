@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import urlparse
@@ -28,6 +28,9 @@ class Folder(Protocol):
     def publish(self, folder: Path, path: str, last: str) -> None: ...  # noqa: D102
     def staging(self) -> AbstractContextManager[Path]: ...  # noqa: D102
     def remove_leftovers(self) -> None: ...  # noqa: D102
+    def remove_files(self, paths: Sequence[str]) -> None: ...  # noqa: D102
+    def ages(self, prefix: str) -> dict[str, float]: ...  # noqa: D102
+    def lock(self, *, alone: bool) -> AbstractContextManager[bool]: ...  # noqa: D102
 
 
 class CorpusStore:
@@ -77,6 +80,11 @@ class CorpusStore:
     def __repr__(self) -> str:
         return f"CorpusStore({self.url!r})"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine, where ingests can be kept out."""
+        return self.root is not None
+
     def where(self, path: str) -> str:
         """Name a file of the corpus for a message."""
         return f"{self.url}/{path}"
@@ -118,6 +126,55 @@ class CorpusStore:
         """Delete a folder and all below it."""
         with storage_errors(self.where(prefix)):
             self._folder.delete(_safe(prefix))
+
+    def remove_files(self, paths: Sequence[str]) -> None:
+        """Delete files; one that is gone already is fine."""
+        if paths:
+            with storage_errors(self.where(paths[0])):
+                self._folder.remove_files([_safe(path) for path in paths])
+
+    def ages(self, prefix: str) -> dict[str, float]:
+        """Seconds since every file below a folder was written, by path."""
+        with storage_errors(self.where(prefix)):
+            return self._folder.ages(_safe(prefix))
+
+    def remove_leftovers(self) -> None:
+        """Remove what killed writers left half written."""
+        with storage_errors(self.where(layout.STAGING_FOLDER)):
+            self._folder.remove_leftovers()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Say that an ingest is at work here: nothing is removed meanwhile. Ingests share it.
+
+        Raises
+        ------
+        StorageError
+            If a removal does not come to its end.
+        """
+        with ExitStack() as held:
+            with storage_errors(self.where(layout.LOCK_FILE)):
+                held.enter_context(self._folder.lock(alone=False))
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep every ingest out while something is removed.
+
+        Yields
+        ------
+        bool
+            False where nobody can be kept out, in an object store: files have to be old then.
+
+        Raises
+        ------
+        StorageError
+            If an ingest is at work.
+        """
+        with ExitStack() as held:
+            with storage_errors(self.where(layout.LOCK_FILE)):
+                is_alone = held.enter_context(self._folder.lock(alone=True))
+            yield is_alone
 
     def publish_folder(self, folder: Path, path: str, last: str) -> None:
         """Make a folder from `staging` visible as `path`; `last` is the file that makes it whole.

@@ -29,7 +29,17 @@ def study_table(rows: pd.DataFrame, table: str, study: str) -> pa.Table:
     CorpusError
         If the rows do not fit the schema, or two rows share a key.
     """
-    arrow = conform(rows.assign(study=study), table)
+    return arranged(conform(rows.assign(study=study), table), table)
+
+
+def arranged(arrow: pa.Table, table: str) -> pa.Table:
+    """Put the rows of one study into the table's order.
+
+    Raises
+    ------
+    CorpusError
+        If two rows share a key.
+    """
     first = ORDER[table]
     names = [*first, *(name for name in arrow.column_names if name not in (*first, "study"))]
     arrow = arrow.take(
@@ -155,9 +165,77 @@ def append_row(store: CorpusStore, table: str, row: pa.Table, base: int | None) 
             delta,
             row,
             mode="append",
+            # table releases of an older corpus lacks columns
+            schema_mode="merge",
             commit_properties=_once(),
             post_commithook_properties=_hooks(),
         )
+
+
+def replace_all(store: CorpusStore, table: str, rows: pa.Table, base: int) -> None:
+    """Replace every row of a table by one commit, only if nobody wrote to it since `base`.
+
+    Raises
+    ------
+    ConflictError
+        If somebody did.
+    """
+    from deltalake import write_deltalake
+
+    delta = open_table(store, table)
+    if delta is None or delta.version() != base:
+        raise ConflictError(table)
+    with storage_errors(store.table_uri(table)), _conflicts(table):
+        write_deltalake(
+            delta,
+            rows,
+            mode="overwrite",
+            schema_mode="merge",
+            commit_properties=_once(),
+            post_commithook_properties=_hooks(),
+        )
+
+
+def set_aside(store: CorpusStore, table: str, base: int) -> int:
+    """Make version `base` the head of a table again, if unreleased commits follow it.
+
+    Returns
+    -------
+    int
+        The head's version, whose rows and files are those of `base`.
+
+    Raises
+    ------
+    ConflictError
+        If another writer was faster.
+    """
+    delta = open_table(store, table)
+    if delta is None or delta.version() == base:
+        return base
+    with storage_errors(store.table_uri(table)), _conflicts(table):
+        delta.restore(base, commit_properties=_once(), post_commithook_properties=_hooks())
+    return int(delta.version())
+
+
+def checkpoint(store: CorpusStore, table: str, version: int) -> list[str]:
+    """Write a checkpoint of a version, so that it is read without the commits before it.
+
+    Returns
+    -------
+    list of str
+        The log files that the version is then read from, relative to the corpus root.
+    """
+    log = log_of(store, table, version)
+    if not any(path.endswith(f"{version:0{_VERSION_DIGITS}}{_CHECKPOINT}") for path in log):
+        with storage_errors(store.table_uri(table)):
+            open_table(store, table, version).create_checkpoint()
+        log = log_of(store, table, version)
+    return log
+
+
+def commit_file(table: str, version: int) -> str:
+    """Path of the log file of a commit, relative to the corpus root."""
+    return f"{layout.table_folder(table)}/_delta_log/{version:0{_VERSION_DIGITS}}.json"
 
 
 def contents_of(store: CorpusStore, table: str, version: int) -> tuple[list[str], int]:

@@ -2,6 +2,7 @@
 
 from neuropair.pipeline.sources.base import Source, open_source, safe_path
 from neuropair.pipeline.sources.fetch import Fetched, fetch
+from neuropair.pipeline.sources.forget import remove_copies
 from neuropair.pipeline.sources.listing import listing_path, write_listing
 from neuropair.pipeline.sources.selection import (
     extra_folders,
@@ -18,6 +19,7 @@ __all__ = [
     "list_folders",
     "listing_path",
     "open_source",
+    "remove_copies",
     "safe_path",
     "select_files",
     "selects",

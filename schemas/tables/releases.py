@@ -33,10 +33,13 @@ RELEASES = table(
     column("sequence", I64, "1 for the first"),
     text("parent", "release before it"),
     key("created", "UTC time, ISO 8601"),
-    key("study", "study whose ingest made it"),
+    key("study", "study whose ingest made it; of a removal, that of the release before"),
     key("neuropair_version", "version that wrote it"),
     column("format", I32, "version of the corpus format"),
     key("manifest", "JSON: each table's Delta version, files, sizes and digests"),
     key("summary", "JSON: counts by tier, split and reason"),
     key("seal", "SHA-256 of the row's other columns, as JSON with sorted keys"),
+    text(
+        "withdrawn", "when and why its rows and arrays were removed: it cannot be opened any more"
+    ),
 )
