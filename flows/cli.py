@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipes(commands)
     _add_simulate(commands)
     _add_demo(commands)
+    _add_calibrate(commands)
     return parser
 
 
@@ -184,6 +185,17 @@ def _add_demo(commands: _Commands) -> None:
     command = _add(commands, "demo", "simulate, ingest, judge pairs by the truth, stream a batch")
     command.add_argument("folder", type=Path, nargs="?", default=Path("demo"), metavar="DIR")
     command.add_argument("--workers", type=_positive, metavar="N", help="recordings at a time")
+
+
+def _add_calibrate(commands: _Commands) -> None:
+    command = _add(commands, "calibrate", "fit the confidence of pairs anew, on simulated corpora")
+    command.add_argument(
+        "--runs", type=_positive, metavar="N", help="corpora of a part (default: 600)"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: the file that neuropair reads"
+    )
+    _add_json(command)
 
 
 def _positive(text: str) -> int:

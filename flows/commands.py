@@ -187,6 +187,29 @@ def simulate(options: argparse.Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def calibrate(options: argparse.Namespace) -> ExitCode:
+    """Fit the confidence of pairs anew."""
+    from neuropair.pipeline.align.confidence.fit import FAMILIES, RUNS, refit
+    from neuropair.schemas.calibration import calibration_curve
+
+    with console.progress("fitting", FAMILIES, quiet=options.json) as bar:
+        fitted, path = refit(options.runs or RUNS, options.out, progress=bar.advance)
+    if options.json:
+        _print_json(fitted.model_dump(mode="json"))
+    else:
+        from neuropair.flows.render import table_of
+        from neuropair.flows.summary import records
+
+        curve = calibration_curve(fitted)
+        errors = curve["tier"].map(fitted.expected_calibration_error)
+        rows = curve.assign(expected_calibration_error=errors).round(4)
+        console.show(
+            table_of("Confidence against truth, on corpora that the fit never saw", records(rows))
+        )
+        console.say(f"wrote {path}")
+    return ExitCode.OK
+
+
 def demo(options: argparse.Namespace) -> ExitCode:
     """Simulate, ingest, judge, stream."""
     _quieten_mne()

@@ -28,7 +28,7 @@ from neuropair.pipeline.duplicates import (
     twins,
 )
 from neuropair.pipeline.events import join_persons
-from neuropair.pipeline.types import Failure
+from neuropair.pipeline.types import Events, Failure
 from neuropair.schemas.errors import DatasetError
 
 
@@ -112,7 +112,19 @@ def paired_tables(
         "losses": pd.concat(
             [*dataset_losses, tables["losses"], found.losses, joined.losses, aligned.losses]
         ),
+        "media_clocks": media_clocks(prepared),
     }
+
+
+def media_clocks(prepared: Sequence[Prepared]) -> pd.DataFrame:
+    """Rows of table ``media_clocks`` without ``study``."""
+    rows = [
+        job.events.media.assign(recording=job.recording.id)
+        for one in prepared
+        for job in one.jobs
+        if isinstance(job.events, Events) and job.events.media is not None
+    ]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 def _files(prepared: Sequence[Prepared], signals: Mapping[str, str]) -> pd.DataFrame:

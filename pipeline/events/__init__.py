@@ -1,5 +1,6 @@
 """A dataset's own tables become canonical events, by its recipe."""
 
+from neuropair.pipeline.events.agreement import set_aside_changed
 from neuropair.pipeline.events.dataset import COLUMNS, check_concepts, read_dataset_events
 from neuropair.pipeline.events.hed import check_hed
 from neuropair.pipeline.events.persons import Joined, join_persons, person_id
@@ -12,4 +13,5 @@ __all__ = [
     "join_persons",
     "person_id",
     "read_dataset_events",
+    "set_aside_changed",
 ]

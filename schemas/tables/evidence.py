@@ -48,7 +48,11 @@ MEDIA_CLOCKS = table(
     STUDY,
     RECORDING,
     key("stimulus", "evidenced stimulus key"),
-    key("status", "measured, one-mark, or unknown"),
+    key(
+        "status",
+        "measured (both marks), one-mark (the start mark lost, recovered from the end), start-only "
+        "(no end mark), or unknown (no event is made)",
+    ),
     text("reason", "why it is not measured, and what is assumed instead"),
     number("onset", "media time 0 on the recording's clock", "s"),
     number("span", "from the start to the end mark on the recording's clock", "s"),
@@ -56,6 +60,7 @@ MEDIA_CLOCKS = table(
     text("nominal_source", "where the length comes from"),
     number("rate_ppm", "how much longer the playback took than the media's length", "ppm"),
     number("uncertainty", "half width of the 95 % interval of media time 0", "s"),
+    number("uncertainty_end", "half width of the 95 % interval of the media's end", "s"),
 )
 
 BALANCE = table(

@@ -99,6 +99,23 @@ def test_no_rules_of_spelling_change_slashes_only(name: str) -> None:
     assert normalise(name, how).endswith(name.replace("\\", "/").lstrip("./"))
 
 
+@given(names, spellings)
+def test_slashes_and_backslashes_are_one(name: str, how: Stimulus) -> None:
+    assert normalise(name, how) == normalise(name.replace("\\", "/"), how)
+
+
+@given(names, spellings)
+def test_lower_case_forgets_case_alone(name: str, how: Stimulus) -> None:
+    lower = how.model_copy(update={"lower": True, "strip_prefix": []})
+    assert normalise(name, lower) == normalise(name.swapcase(), lower)
+
+
+@given(names, spellings)
+def test_a_normal_spelling_is_the_end_of_the_name_or_less(name: str, how: Stimulus) -> None:
+    found = normalise(name, how)
+    assert found.lower() in name.replace("\\", "/").lower()
+
+
 MODULES = sorted(m.name for m in pkgutil.iter_modules(neuropair.pipeline.events.__path__))
 
 

@@ -1,110 +1,17 @@
-"""A recipe: how one dataset's own tables become canonical events. Declarative and typed."""
+"""The entries of a recipe: rules, what is dropped and debounced, persons, the recipe itself."""
 
 from __future__ import annotations
 
-import re
-from string import Formatter
-from typing import Annotated, Literal, Self
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from neuropair.schemas.base import Strict
-from neuropair.schemas.kinds import Modality
-
-ENTITIES = ("subject", "session", "task", "acquisition", "run")
-"""Entities that a template may name."""
-
-Scalar = str | int | float | bool
-OneOrMany = Scalar | list[Scalar]
-
-
-class Match(Strict):
-    """A test of one column. All that is given must hold."""
-
-    regex: str | None = None
-    """The whole cell matches this regular expression."""
-    exclude: list[Scalar] | None = None
-    """The cell is none of these."""
-    minimum: float | None = None
-    maximum: float | None = None
-    present: bool | None = None
-    """The cell is (or is not) given: neither empty nor n/a."""
-
-    @model_validator(mode="after")
-    def _tests_something(self) -> Match:
-        if not self.model_fields_set:
-            raise ValueError("a test needs one of regex, exclude, minimum, maximum or present")
-        try:
-            re.compile(self.regex or "")
-        except re.error as error:
-            raise ValueError(f"regex {self.regex!r} is no regular expression: {error}") from error
-        return self
-
-
-Where = dict[str, OneOrMany | Match]
-"""Column -> value, list of values, or `Match`. All columns must hold; {} holds for every row."""
-
-
-class Stimulus(Strict):
-    """Which stimulus a row shows, and what the claim of its identity rests on."""
-
-    column: str | None = None
-    """Column that names it."""
-    template: str | None = None
-    """In place of a column: a name filled from the recording's entities, such as
-    `story_{run}`, where the table does not name the stimulus. Needs `because`."""
-    identity: Literal["content", "name", "none"]
-    """`content`: a content key of the file evidences it; `name`: the name does, see `because`;
-    `none`: the name is kept, and is no evidence."""
-    because: str | None = None
-    """Why equal names are equal stimuli. Needed for `name`."""
-    folder: str = "stimuli"
-    """For `content`: folder of the dataset that the column's paths are relative to."""
-    namespace: str | None = None
-    """For `name`: names are compared within a namespace; the recipe's id unless given."""
-    strip_prefix: list[str] = []
-    """Prefixes to remove from the name; the first that fits is removed."""
-    basename: bool = False
-    """Keep the part after the last slash only."""
-    lower: bool = False
-    strip_extension: bool = False
-
-    @model_validator(mode="after")
-    def _name_needs_a_reason(self) -> Stimulus:
-        reason = self.because and self.because.strip()
-        if self.identity == "name" and not reason:
-            raise ValueError(
-                "identity 'name' needs 'because': say why equal names are equal stimuli"
-            )
-        if (self.column is None) == (self.template is None):
-            raise ValueError("give either 'column' or 'template'")
-        if self.template is not None:
-            if not reason:
-                raise ValueError("'template' needs 'because': say why the entities name it")
-            fields = {field for _, field, _, _ in Formatter().parse(self.template) if field}
-            if strangers := sorted(fields - set(ENTITIES)):
-                raise ValueError(
-                    f"'template' names {', '.join(strangers)}; the entities are "
-                    f"{', '.join(ENTITIES)}"
-                )
-        return self
-
-
-class Column(Strict):
-    """A value taken from a column, optionally renamed value by value."""
-
-    column: str
-    values: dict[str, Scalar] | None = None
-    """Cell -> value; a cell that is not listed is an error."""
-
-
-class Measure(Strict):
-    """A column of numbers."""
-
-    column: str
-    unit: Literal["s", "ms"] = "s"
-    missing: list[Scalar] = []
-    """Cells that stand for no value, such as 0 for a response that was not given."""
+from neuropair.schemas.recipe.assertions import Assertion
+from neuropair.schemas.recipe.cells import Column, Measure, Scalar, Selection, Where
+from neuropair.schemas.recipe.lists import Join, Synthesise
+from neuropair.schemas.recipe.media import Media, NominalFile
+from neuropair.schemas.recipe.stimulus import Stimulus
 
 
 class Rule(Strict):
@@ -120,6 +27,8 @@ class Rule(Strict):
     """Seconds; for tables that do not give it."""
     until: Where | None = None
     """The event lasts to the next row that holds this: for tables that mark begin and end."""
+    media: Media | None = None
+    """The event is a playback of a story or film: a media clock, and events keyed to it."""
     repetition: Literal["stimulus", "column", "none"] = "none"
     """How the repetition class is found: by counting the stimulus names of the session, from
     `repetition_column`, or not at all."""
@@ -142,16 +51,25 @@ class Rule(Strict):
             )
         return self
 
-
-class Selection(Strict):
-    """Recordings, by their entities. What is not given does not select."""
-
-    modality: list[Modality] | None = None
-    subject: list[str] | None = None
-    session: list[str] | None = None
-    task: list[str] | None = None
-    acquisition: list[str] | None = None
-    run: list[str] | None = None
+    @model_validator(mode="after")
+    def _media_has_marks_and_a_key(self) -> Rule:
+        if self.media is None:
+            return self
+        if (self.media.end == "until") != (self.until is not None):
+            raise ValueError(
+                "'media' has no end mark: give 'until', or 'end: none' where the table marks the "
+                "start only"
+                if self.until is None
+                else "'media' says 'end: none', and 'until' gives an end mark"
+            )
+        if self.stimulus is None or self.stimulus.identity == "none":
+            raise ValueError("'media' needs 'stimulus' with an identity: which media is it?")
+        if self.media.lost_start is not None and self.stimulus.template is None:
+            raise ValueError(
+                "'lost_start' needs a 'template' of the stimulus: the row that would name it is "
+                "the one that is lost"
+            )
+        return self
 
 
 class Drop(Strict):
@@ -182,64 +100,17 @@ class Debounce(Strict):
     """Column whose equal cells are one key."""
 
 
-class _Bounded(Strict):
-    concept: str | None = None
-    """This concept and all below it; all events if not given."""
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        if not self.model_fields_set & {"equals", "minimum", "maximum"}:
-            raise ValueError("an assertion needs a bound: equals, minimum or maximum")
-        return self
-
-
-class CountAssertion(_Bounded):
-    """How many events a run has."""
-
-    kind: Literal["count"]
-    equals: int | None = None
-    minimum: int | None = None
-    maximum: int | None = None
-    except_for: dict[str, int] = {}
-    """Recording id (or a suffix of it that begins at a slash) -> the count it has instead."""
-    because: str | None = None
-    """Why these are exceptions, where they are any."""
-
-    @model_validator(mode="after")
-    def _exceptions_have_a_reason(self) -> CountAssertion:
-        if self.except_for and not (self.because and self.because.strip()):
-            raise ValueError("'except_for' needs 'because': say why these are exceptions")
-        return self
-
-
-class UniqueStimuliAssertion(_Bounded):
-    """How many different stimulus names a run has."""
-
-    kind: Literal["unique_stimuli"]
-    equals: int | None = None
-    minimum: int | None = None
-    maximum: int | None = None
-
-
-class IntervalAssertion(_Bounded):
-    """Bounds of the intervals between successive events, in seconds."""
-
-    kind: Literal["interval"]
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-Assertion = Annotated[
-    CountAssertion | UniqueStimuliAssertion | IntervalAssertion, Field(discriminator="kind")
-]
-
-
 class EventsRecipe(Strict):
     """How the recordings that `recordings` selects get their events."""
 
     recordings: Selection = Selection()
-    source: Literal["table", "annotations", "none"] = "table"
-    """events.tsv, the annotations in the signal file, or no events at all (resting state)."""
+    source: Literal["table", "annotations", "synthesise", "none"] = "table"
+    """events.tsv, the annotations in the signal file, what `synthesise` says, or no events at all
+    (resting state)."""
+    synthesise: Synthesise | None = None
+    """For recordings without an events table."""
+    join: Join | None = None
+    """A list in another table, joined by order."""
     onset: str = "onset"
     onset_unit: Literal["s", "ms"] = "s"
     duration: str | None = "duration"
@@ -263,6 +134,25 @@ class EventsRecipe(Strict):
             raise ValueError("source 'none' reads nothing: remove rules, drop and debounce")
         if self.source != "none" and not self.rules:
             raise ValueError("'rules' is empty: no row could become an event")
+        if (self.source == "synthesise") != (self.synthesise is not None):
+            raise ValueError("source 'synthesise' and the block 'synthesise' go together")
+        if self.source == "none" and self.join is not None:
+            raise ValueError("source 'none' reads nothing: remove 'join'")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_inferred_is_guarded(self) -> EventsRecipe:
+        asserted = {assertion.kind for assertion in self.assertions}
+        annotations = [one for rule in self.rules if rule.media for one in rule.media.annotations]
+        for key, block in (
+            ("join", self.join),
+            ("synthesise", self.synthesise),
+            ("annotations", annotations or None),
+        ):
+            if block is not None and "count" not in asserted:
+                raise ValueError(f"{key!r} needs an assertion of kind 'count' that guards it")
+        if any(rule.media for rule in self.rules) and "media" not in asserted:
+            raise ValueError("'media' needs an assertion of kind 'media' that guards it")
         return self
 
 
@@ -326,3 +216,25 @@ class Recipe(Strict):
     """Channel name in the file -> standard name."""
     events: list[EventsRecipe]
     """The first entry whose `recordings` selects a recording gives its events."""
+
+    def paths(self) -> set[str]:
+        """Templates of the files beyond the raw data that the events are made from."""
+        rules = [rule for entry in self.events for rule in entry.rules]
+        wanted = {
+            f"{rule.stimulus.folder}/{{stimulus}}"
+            for rule in rules
+            if rule.stimulus is not None and rule.stimulus.identity in ("content", "decoded")
+        }
+        wanted |= {
+            rule.media.nominal.path
+            for rule in rules
+            if rule.media is not None and isinstance(rule.media.nominal, NominalFile)
+        }
+        return wanted | self.table_paths()
+
+    def table_paths(self) -> set[str]:
+        """Templates of the tables beyond the raw data: lists, annotations."""
+        others = [other for entry in self.events for other in (entry.join, entry.synthesise)]
+        media = [rule.media for entry in self.events for rule in entry.rules]
+        annotated = {one.path for each in media if each is not None for one in each.annotations}
+        return annotated | {other.path for other in others if other is not None and other.path}
