@@ -96,22 +96,26 @@ def decide(
     return first
 
 
-def _chances(units: Sequence[Schedule]) -> dict[str, float]:
-    """How often two sittings of a dataset begin alike, by dataset; 1 where there is only one."""
-    starts: dict[str, list[float]] = {}
+def _kind(unit: Schedule) -> tuple[str, ...]:
+    return unit.dataset, *unit.modalities
+
+
+def _chances(units: Sequence[Schedule]) -> dict[tuple[str, ...], float]:
+    """How often two sittings of a dataset and instrument begin alike; 1 where there is only one."""
+    starts: dict[tuple[str, ...], list[float]] = {}
     for unit in units:
-        starts.setdefault(unit.dataset, []).append(unit.start)
+        starts.setdefault(_kind(unit), []).append(unit.start)
     chances = {}
-    for dataset, values in starts.items():
+    for kind, values in starts.items():
         ordered = np.sort(values)
         after = np.searchsorted(ordered, ordered + MAX_OFFSET, side="left")
         alike = int((after - np.arange(ordered.size) - 1).sum())
-        chances[dataset] = (alike + 1) / (ordered.size * (ordered.size - 1) / 2 + 1)
+        chances[kind] = (alike + 1) / (ordered.size * (ordered.size - 1) / 2 + 1)
     return chances
 
 
 def _alone(
-    a: Schedule, b: Schedule, found: Comparison, chances: Mapping[str, float]
+    a: Schedule, b: Schedule, found: Comparison, chances: Mapping[tuple[str, ...], float]
 ) -> Verdict | None:
     bits = max(
         min(a.bits, b.bits) * (found.n_events - 1),
@@ -129,7 +133,7 @@ def _alone(
         return Verdict("simultaneous", f"responses-equal: {said}, on another clock ({clock})")
     if clock is not None:
         return Verdict("same-schedule", f"other-clock: {clock}")
-    if problem := _unproven(a, b, found, min(chances[a.dataset], chances[b.dataset])):
+    if problem := _unproven(a, b, found, min(chances[_kind(a)], chances[_kind(b)])):
         return Verdict("unconfirmed", f"{problem}; no responses to compare; {_numbers(found)}")
     return Verdict(_BY_CLOCK, f"clock-equal: {_numbers(found)}")
 
