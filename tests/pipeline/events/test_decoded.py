@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -142,6 +142,7 @@ def test_a_picture_that_would_fill_the_memory(
 small_pictures = arrays(np.uint8, (2, 2, 3), elements=st.integers(0, 2))
 
 
+@settings(deadline=None)
 @given(small_pictures, small_pictures)
 def test_keys_are_equal_where_pixels_are(tmp_path_factory: Any, one: Any, other: Any) -> None:
     folder = tmp_path_factory.mktemp("pictures")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import wavfile
 from small_dataset import Small
@@ -419,6 +419,7 @@ def test_concept_of_stretches_must_be_known(small: Small) -> None:
         small.read(**_entry(segments={"length": 10, "concept": "perception/auditory/spech"}))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.floats(1e-5, 1e-3))
 def test_interval_is_never_wider_than_a_player_can_differ(
     seed: int, count: int, spread: float
