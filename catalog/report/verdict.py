@@ -199,7 +199,7 @@ def _abstained(tables: Mapping[str, pd.DataFrame]) -> Finding | None:
     if never:
         says += f", {never:,} of them for good"
     if remedies:
-        says += f"; {counted(remedies, 'remedy')} would unlock others"
+        says += f"; {counted(remedies, 'remedy')} would unlock {'the rest' if never else 'them'}"
     return Finding("open" if abstained else "good", "Abstained", says, "abstained")
 
 
