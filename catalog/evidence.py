@@ -134,7 +134,9 @@ _QUERIES = {
     LEDGER: """
         SELECT study, tier, rule, modality_a || '-' || modality_b AS modalities, measure, "null",
             effect, low, high, null_mean, p, detectable, ceiling, n_permutations, n_train, n_test,
-            n_persons, claim, flag
+            n_persons, claim, flag, CASE WHEN claim = 'fails' AND
+                (measure LIKE 'subject-id%' OR flag LIKE 'caution%') THEN 'caution'
+                ELSE claim END AS judged
         FROM ledger ORDER BY study, tier, rule, modalities, measure, "null" """,
     PARTNERS: """
         SELECT n.study, 'hard negative' AS partner, kind, grade, count(*) AS partners,
@@ -154,7 +156,7 @@ _PRINTED = {
     "variance_ratio_after ks_after",
     MEDIA_CLOCKS: "recording stimulus status span nominal rate_ppm reason",
     DUPLICATES: "relation recordings n_events responses reason",
-    LEDGER: "tier rule modalities measure null effect low high p claim flag",
+    LEDGER: "tier rule modalities measure null effect low high p judged flag",
 }
 """What of a wide table fits a terminal; `Evidence.to_dict` has every column."""
 _SHORT = {

@@ -320,16 +320,20 @@ def _others(tables: dict[str, Rows], persons: int) -> None:
         | {"reason": "a bounce"}
     ]
     tables["ledger"] = [
-        _claim("T1", "together", "eeg", "fnirs", "L1", 0.12, 0.001, "holds", None),
-        _claim("T1", "together", "eeg", "fnirs", "L2", 0.10, 0.004, "holds", None),
-        _claim("T3", "same-condition", "meg", "fmri", "L1", 0.08, 0.002, "holds", None),
+        _claim("T1", "together", "eeg", "fnirs", "L1", 0.12, 0.001, "holds"),
+        _claim("T1", "together", "eeg", "fnirs", "L2", 0.10, 0.004, "holds"),
+        _claim("T1", "together", "eeg", "fnirs", "L4", 0.02, 0.2, "fails")
+        | {"flag": "caution: partners shifted along the run score as well (T1)"},
+        _claim("T1", "together", "eeg", "fnirs", "L3", 0.0, None, "untested")
+        | {"low": None, "high": None, "flag": "not tested: few"},
+        _claim("T3", "same-condition", "meg", "fmri", "L1", 0.08, 0.002, "holds"),
         _claim("T3", "same-condition", "meg", "fmri", "L2", 0.07, 0.01, "fails")
         | {"flag": "T3 claims the condition and no more, but beats L2: a leak"},
     ]
 
 
 def _claim(*key: Any) -> dict[str, Any]:
-    tier, rule, a, b, null, effect, p, claim = key[:8]
+    tier, rule, a, b, null, effect, p, claim = key
     return {
         "tier": tier,
         "rule": rule,

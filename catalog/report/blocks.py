@@ -66,7 +66,14 @@ class Part:
 
 _LONG = 24
 """Letters of a cell that may be broken anywhere."""
-_MARKS = {"fails": "bad", "failed": "bad", "flagged": "bad", "holds": "good", "over": "bad"}
+_MARKS = {
+    "fails": "bad",
+    "failed": "bad",
+    "flagged": "bad",
+    "holds": "good",
+    "over": "bad",
+    "caution": "bad",
+}
 
 
 def grid(

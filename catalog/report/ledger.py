@@ -14,6 +14,7 @@ from neuropair.catalog.report.blocks import (
     Panel,
     Part,
     chosen,
+    counted,
     decimal,
     grid,
     records,
@@ -36,11 +37,11 @@ def ledger_part(tables: Mapping[str, pd.DataFrame]) -> Part:
             "their tables alone."
         )
         return Part("ledger", "The ledger", lead)
-    flagged = ledger[ledger["claim"] == "fails"]
+    flagged = ledger[ledger["judged"] == "fails"]
     lead = (
-        f"{len(flagged):,} of {len(ledger):,} tests fail what their tier claims. An event-level "
-        "tier (T0, T1, T2, T4) claims to beat pairs shuffled within a condition (L2); a set-level "
-        "tier (T3, T5) claims to beat L1 and not L2."
+        f"{len(flagged):,} of {counted(len(ledger), 'test')} against what the tier claims. "
+        "An event-level tier (T0, T1, T2, T4) claims to beat pairs shuffled within a condition "
+        "(L2); a set-level tier (T3, T5) claims to beat L1 and not L2."
     )
     keys = list(ledger[_KEY].drop_duplicates().itertuples(index=False, name=None))
     panels = [
@@ -51,15 +52,18 @@ def ledger_part(tables: Mapping[str, pd.DataFrame]) -> Part:
         "One picture a rule, one row a test. Mark and line: effect on held-out persons and its "
         "95 % interval. Upright tick: mean under the null; the pale bar reaches from it to the "
         "smallest effect that would have been seen with 80 % power. A filled circle holds, a "
-        "square fails what the tier claims, a hollow circle is untested. L1 shuffles pairs across "
-        "conditions, L2 within, L3 within condition and position, L4 shifts within a run."
+        "square is against the claim, a hollow square a caution, a hollow circle untested. L1 "
+        "shuffles pairs across conditions, L2 within, L3 within condition and position, "
+        "L4 shifts within a run."
         f"{which}"
     )
     blocks: list[Block] = [Figure(tuple(panels), caption)]
     flags = ledger[ledger["flag"].notna()]
     if len(flags):
         names = {"tier": "tier", "rule": "rule", "measure": "measure", "null": "null"}
-        blocks.insert(0, grid("Flags", flags, {**names, "claim": "claim", "flag": "what is said"}))
+        blocks.insert(
+            0, grid("Flags", flags, {**names, "judged": "judged", "flag": "what is said"})
+        )
     blocks.append(grid("The ledger, one row a test", ledger, folded=True))
     return Part("ledger", "The ledger", lead, blocks)
 
@@ -85,7 +89,7 @@ def _panel(key: tuple[str, ...], rows: pd.DataFrame) -> Panel:
         _test(plot, row, len(rows) - k - 0.5)
     plot.x_axis("effect")
     name = f"{key[0]} {key[1]} ({key[2]})"
-    fails = int((rows["claim"] == "fails").sum())
+    fails = int((rows["judged"] == "fails").sum())
     note = f"{fails} of {len(rows)} tests fail" if fails else f"{len(rows)} tests, none fails"
     return Panel(name, plot.drawn(f"Effects against their nulls of {name}"), note)
 
@@ -100,14 +104,14 @@ def _test(plot: Plot, test: dict[str, Any], at: float) -> None:
     if "null_mean" in known:
         plot.upright(test["null_mean"], y, 7, "null")
     if {"low", "high"} <= known:
-        plot.line([(test["low"], at), (test["high"], at)], f"whisker {test['claim']}")
+        plot.line([(test["low"], at), (test["high"], at)], f"whisker {test['judged']}")
     if "effect" in known:
-        if test["claim"] == "fails":
-            plot.square(plot.to_x(test["effect"]), y, "fails")
+        if test["judged"] in ("fails", "caution"):
+            plot.square(plot.to_x(test["effect"]), y, test["judged"])
         else:
-            plot.circle(test["effect"], at, test["claim"])
-    says = test["claim"] + (f" {_p(test['p'])}" if "p" in known else "")
-    plot.label(WIDTH, y + 4, says, "end", f"tick {test['claim']}")
+            plot.circle(test["effect"], at, test["judged"])
+    says = test["judged"] + (f" {_p(test['p'])}" if "p" in known else "")
+    plot.label(WIDTH, y + 4, says, "end", f"tick {test['judged']}")
 
 
 def _p(value: float) -> str:

@@ -11,8 +11,9 @@ from markupsafe import Markup, escape
 WIDTH = 360
 """Units of every drawing's width: about the pixels of a phone, so that text keeps its size there;
 wider screens set several drawings side by side."""
-_LETTER = 6.3
-"""Mean width of a letter of 12 units, measured in DejaVu Sans and rounded up."""
+LETTER = 7.2
+"""Width of a letter of 12 units, on average: of DejaVu Sans, the widest of the fonts that the page
+names; measured on names of rules and rounded up."""
 
 
 def number(value: float) -> str:
@@ -41,7 +42,7 @@ def _attribute(value: object) -> str:
 
 def shortened(text: str, width: float) -> str:
     """Text that fits a width, cut in the middle."""
-    letters = max(3, int(width / _LETTER))
+    letters = max(3, int(width / LETTER))
     if len(text) <= letters:
         return text
     head = (letters - 1) // 2

@@ -66,7 +66,7 @@ def tiers(tables: Mapping[str, pd.DataFrame]) -> list[TierVerdict]:
 
 
 def _tier(tier: str, pairs: pd.DataFrame, ledger: pd.DataFrame) -> TierVerdict:
-    fails, holds = ledger[ledger["claim"] == "fails"], ledger[ledger["claim"] == "holds"]
+    fails, holds = ledger[ledger["judged"] == "fails"], ledger[ledger["judged"] == "holds"]
     level, claim, says = "open", "not tested on signals", ""
     if len(fails):
         level, claim = (
@@ -101,8 +101,8 @@ def findings(corpus: Corpus, tables: Mapping[str, pd.DataFrame]) -> list[Finding
 
 
 def _ledger(ledger: pd.DataFrame) -> Finding:
-    fails = ledger[ledger["claim"] == "fails"]
-    if ledger.empty or (ledger["claim"] == "untested").all():
+    fails = ledger[ledger["judged"] == "fails"]
+    if ledger.empty or not (ledger["judged"].isin(["fails", "holds"])).any():
         return Finding("open", "Signals", "no tier's claim has been tested on signals", "ledger")
     if len(fails):
         rules = ", ".join(sorted({f"{t} {r}" for t, r in fails[["tier", "rule"]].to_numpy()}))
@@ -112,7 +112,11 @@ def _ledger(ledger: pd.DataFrame) -> Finding:
             f"{counted(len(fails), 'test')} against the claim: {rules}",
             "ledger",
         )
-    return Finding("good", "Signals", f"no test of {len(ledger)} fails a tier's claim", "ledger")
+    cautions = int((ledger["judged"] == "caution").sum())
+    says = f"of {counted(len(ledger), 'test')} none is against a tier's claim"
+    if cautions:
+        says += f"; {counted(cautions, 'caution')}"
+    return Finding("open" if cautions else "good", "Signals", says, "ledger")
 
 
 def _clocks(tables: Mapping[str, pd.DataFrame]) -> Finding | None:
@@ -185,10 +189,17 @@ def _abstained(tables: Mapping[str, pd.DataFrame]) -> Finding | None:
     paired, abstained = int(counts["paired"].sum()), int(counts["abstained"].sum())
     if not paired + abstained:
         return Finding("open", "Pairs", "the release holds no candidate pair", "abstained")
-    remedies = len(tables[ev.UNLOCKS])
+    unlocks = tables[ev.UNLOCKS]
+    # a remedy that begins so says that the pair would be wrong, such as across splits
+    refused = unlocks["remedy"].astype(str).str.startswith("none:")
+    remedies, never = int((~refused).sum()), int(unlocks.loc[refused, "recording_pairs"].sum())
     says = f"{paired:,} recording pairs paired, {abstained:,} abstained from"
+    if never:
+        says += f", {never:,} of them for good"
+    if never:
+        says += f", {never:,} of them for good"
     if remedies:
-        says += f"; {counted(remedies, 'remedy')} would unlock them"
+        says += f"; {counted(remedies, 'remedy')} would unlock {'the rest' if never else 'them'}"
     return Finding("open" if abstained else "good", "Abstained", says, "abstained")
 
 

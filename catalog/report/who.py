@@ -11,7 +11,7 @@ from markupsafe import Markup
 from neuropair.catalog import evidence as ev
 from neuropair.catalog.corpus import Corpus
 from neuropair.catalog.report.blocks import Block, Figure, Panel, Part, counted, grid
-from neuropair.catalog.report.svg import WIDTH, drawing, element, number, shortened
+from neuropair.catalog.report.svg import LETTER, WIDTH, drawing, element, number, shortened
 from neuropair.schemas.kinds import Tier
 
 ROWS = 100
@@ -114,7 +114,7 @@ def _grouped(names: list[str], most: int) -> tuple[dict[str, int], list[str]]:
 
 def _drawing(cells: pd.DataFrame, rows: list[str], columns: list[str], title: str) -> Markup:
     high = max(4.0, min(20.0, 480.0 / len(rows)))
-    wide = min(110.0, (WIDTH - _LEFT) / len(columns))
+    wide = min(110.0, (WIDTH - _LEFT - 1) / len(columns))
     top = _TOP if _has_headings(columns, wide) else 6.0
     height = top + high * len(rows) + _BOTTOM
     parts = [
@@ -147,12 +147,12 @@ def _drawing(cells: pd.DataFrame, rows: list[str], columns: list[str], title: st
 
 def _has_headings(columns: list[str], wide: float) -> bool:
     words = [word for name in columns for word in name.split("-")]
-    return max(len(word) for word in words) * 6.3 + 6 <= wide
+    return max(len(word) for word in words) * LETTER + 4 <= wide
 
 
 def _heading(name: str, x: float, wide: float) -> Markup:
     """Name of a column; both modalities on a line each where one line is too narrow."""
-    if len(name) * 6.3 + 6 <= wide:
+    if len(name) * LETTER + 4 <= wide:
         return element("text", name, x=x, y=18.0, text_anchor="middle", class_="tick")
     a, _, b = name.partition("-")
     lines = Markup("").join(element("tspan", text, x=x, y=y) for text, y in ((a, 10.0), (b, 22.0)))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuropair.catalog.report.blocks import cell, chosen, decimal
-from neuropair.catalog.report.svg import Plot, element, shortened, ticks
+from neuropair.catalog.report.svg import LETTER, Plot, element, shortened, ticks
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
@@ -20,7 +20,7 @@ def test_ticks_lie_between_the_ends(low: float, span: float) -> None:
 @given(st.text(min_size=1), st.floats(20, 400))
 def test_a_shortened_text_fits(text: str, width: float) -> None:
     short = shortened(text, width)
-    assert len(short) <= max(3, int(width / 6.3))
+    assert len(short) <= max(3, int(width / LETTER))
     assert short == text or "…" in short
 
 
