@@ -7,11 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from neuropair.catalog.ledger.paired import Ints, Paired, _codes
+from neuropair.catalog.ledger.paired import Ints, Paired, _codes, quarters
 
 NULLS = ("L1", "L2", "L3", "L4")
-POSITION_BINS = 4
-"""Quarters of a run: what drifts in a run does so over minutes."""
 
 
 class Room(NamedTuple):
@@ -151,7 +149,7 @@ def _keys(paired: Paired) -> Ints:
 
 
 def _place(paired: Paired, null: str) -> Ints:
-    quarter = np.minimum((paired.position * POSITION_BINS).astype(np.int64), POSITION_BINS - 1)
+    quarter = quarters(paired.position)
     nothing = np.zeros(len(paired), np.int64)
     return {
         "L1": nothing,

@@ -17,6 +17,8 @@ Ints = NDArray[np.int64]
 CLIP = 5.0
 """Standard deviations of a feature in its recording beyond which it is clipped: a blink that the
 cleaning missed would else outweigh a whole run in a correlation."""
+POSITION_BINS = 4
+"""Quarters of a run, which L3 keeps: what drifts in a run does so over minutes."""
 _MOST_AUTOCORRELATION = 0.95
 _ROUNDS = 20
 """Of backfitting; the additive model of recording and condition settles in a few."""
@@ -129,19 +131,29 @@ def comparable(paired: Paired) -> Paired:
         As `checked`.
     """
     checked(paired)
-    a = _side(paired.a, paired.person_a, paired.recording_a, paired.onset_a, paired.cell)
-    b = _side(paired.b, paired.person_b, paired.recording_b, paired.onset_b, paired.cell)
+    place = (paired.cell, quarters(paired.position))
+    a = _side(paired.a, paired.person_a, paired.recording_a, paired.onset_a, place)
+    b = _side(paired.b, paired.person_b, paired.recording_b, paired.onset_b, place)
     unit = paired.unit
     return replace(paired, a=_less_means(a, unit), b=_less_means(b, unit))
 
 
-def _side(values: Floats, person: Ints, recording: Ints, onset: Floats, cell: Ints) -> Floats:
+def quarters(position: Floats) -> Ints:
+    """Give the part of the run, of `POSITION_BINS`, that a position lies in."""
+    return np.minimum((position * POSITION_BINS).astype(np.int64), POSITION_BINS - 1)
+
+
+def _side(
+    values: Floats, person: Ints, recording: Ints, onset: Floats, place: tuple[Ints, Ints]
+) -> Floats:
+    cell, quarter = place
     # a window in many pairs is cleaned once, and in each case with its own cell
     where = np.stack([recording.astype(float), onset, cell.astype(float)], axis=1)
     _, first, back = np.unique(where, axis=0, return_index=True, return_inverse=True)
     recording, condition = recording[first], _codes(person[first], cell[first])
     level = _clipped(_less_offsets(values[first], recording, condition), recording)
-    rows: Floats = _whitened(level, recording, condition)[back.reshape(-1)]
+    part = _codes(person[first], quarter[first])
+    rows: Floats = _whitened(level, recording, condition, part)[back.reshape(-1)]
     return rows
 
 
@@ -152,14 +164,21 @@ def _less_offsets(values: Floats, recording: Ints, condition: Ints) -> Floats:
     where they were recorded together, and L2 would take that for information about the pair.
     """
     seen = np.isfinite(values)
-    rest = np.where(seen, values, 0.0)
-    by_recording, by_condition = _Means(recording, seen), _Means(condition, seen)
-    effects = np.zeros_like(rest)
-    offsets = by_recording.of(rest)
+    offsets, _ = _additive(np.where(seen, values, 0.0), seen, recording, condition)
+    return np.where(seen, np.nan_to_num(values) - offsets, 0.0)
+
+
+def _additive(
+    values: Floats, seen: NDArray[np.bool_], one: Ints, other: Ints
+) -> tuple[Floats, Floats]:
+    """Fit values by the sum of two factors' effects."""
+    by_one, by_other = _Means(one, seen), _Means(other, seen)
+    effects = by_one.of(values)
+    others = np.zeros_like(values)
     for _ in range(_ROUNDS):
-        effects = by_condition.of(rest - offsets)
-        offsets = by_recording.of(rest - effects)
-    return np.where(seen, rest - offsets, 0.0)
+        others = by_other.of(values - effects)
+        effects = by_one.of(values - others)
+    return effects, others
 
 
 class _Means:
@@ -192,16 +211,17 @@ def _less_means(values: Floats, codes: Ints) -> Floats:
     return values - _Means(codes, np.ones_like(values, bool)).of(values)
 
 
-def _whitened(values: Floats, recording: Ints, condition: Ints) -> Floats:
-    """Filter each feature by its lag-1 autocorrelation, about the person's means of the conditions.
+def _whitened(values: Floats, recording: Ints, condition: Ints, part: Ints) -> Floats:
+    """Filter each feature by its lag-1 autocorrelation, about condition and part of the run.
 
-    About those means, because the filter would else write the previous trial's condition into
-    both sides, which L2 would take for information about the pair. Rows come by recording and
-    onset.
+    About the person's means of those, because the filter would else write the previous trial's
+    condition or part into both sides, which L2 or L3 would take for information about the pair.
+    Rows come by recording and onset.
     """
     if len(values) < 2:
         return values
-    rest = _less_means(values, condition)
+    conditions, parts = _additive(values, np.ones_like(values, bool), condition, part)
+    rest = values - conditions - parts
     follows = np.flatnonzero(recording[1:] == recording[:-1]) + 1
     power = (rest**2).sum(0)
     lagged = (rest[follows] * rest[follows - 1]).sum(0)
