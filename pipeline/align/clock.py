@@ -30,6 +30,11 @@ MAX_REACH = 2.0
 that both jitter as stated show sqrt(2) of it."""
 
 
+MAX_SEGMENTS = 3
+"""A device restarts once in a sitting, or twice. Two sittings of one schedule in blocks, with
+pauses that people end, align block by block: evidence of the schedule, and none of a clock."""
+
+
 def align_clocks(
     times_a: npt.ArrayLike,
     codes_a: Sequence[Any] | npt.NDArray[Any],
@@ -58,7 +63,7 @@ def align_clocks(
     Clock or Abstention
         Codes of abstention: ``not-finite``, ``no-shared-triggers``, ``too-few-triggers``,
         ``other-unit``, ``reversed-time``, ``implausible-drift``, ``low-coverage``, ``ambiguous``,
-        ``chance``.
+        ``chance``, ``restarts``.
 
     Raises
     ------
@@ -159,6 +164,14 @@ def _align(
     if not found:
         assert refused is not None
         return refused
+    if len(found) > MAX_SEGMENTS:
+        return Abstention(
+            f"restarts: the triggers align in {len(found)} stretches with a step between any two "
+            f"(at most {MAX_SEGMENTS} are taken for a device that restarted): two sittings of one "
+            "schedule look like this",
+            "check that the recordings are of one sitting, or split the recording that lost "
+            "samples where it did",
+        )
     segments = tuple(_segment(piece, a, b, q, jitter) for piece in found)
     n = sum(segment.n_matched for segment in segments)
     coverage = n / min(a.times.size, b.times.size)

@@ -85,6 +85,9 @@ def _warning(
             f"({low} to {high} is expected): check the step"
         )
     if len(clock.segments) > 1:
-        found.append(f"one of {len(clock.segments)} segments: a device restarted or lost samples")
+        found.append(
+            f"one of {len(clock.segments)} segments: a device restarted or lost samples, or these "
+            "are two sittings of one schedule with another pause"
+        )
     odd = contradiction(work, pair, clock)
     return "; ".join([*found, *([odd] if odd else [])]) or None

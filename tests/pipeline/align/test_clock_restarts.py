@@ -32,12 +32,13 @@ def test_a_restart_gives_two_segments_and_no_clock_between(seed, jump, lost):
     assert first.start == -np.inf
     assert second.stop == np.inf
     assert first.stop < second.start
-    assert first.stop <= drawn.restarted <= second.start
+    # an event or two beside a restart may fit the other line by chance
+    assert first.stop - 8 <= drawn.restarted <= second.start + 8
     assert second.offset - first.offset == pytest.approx(jump, abs=0.3)
     between = (first.stop + second.start) / 2
     assert np.isnan(clock.to_b(between))
     assert np.isnan(clock.half_width(between))
-    at = np.array([drawn.times_a.min(), first.stop, second.start, drawn.times_a.max()])
+    at = np.array([drawn.times_a[0], first.stop - 20, second.start + 20, drawn.times_a[-1]])
     np.testing.assert_allclose(clock.to_b(at), drawn.true_b(at), atol=0.02)
     assert clock.segment_at(at).tolist() == [0, 0, 1, 1]
     for segment in clock.segments:
@@ -115,3 +116,15 @@ def test_a_step_is_found_where_it_stands():
     assert first == 37
     assert size == pytest.approx(0.05, abs=0.003)
     assert t > 20
+
+
+def test_one_schedule_in_blocks_with_other_pauses_is_no_clock():
+    rng = np.random.default_rng(0)
+    blocks = np.cumsum(rng.uniform(1, 3, (6, 40)), axis=1)
+    codes = rng.integers(0, 4, 240)
+    starts = [np.cumsum(120 + rng.uniform(5, 60, 6)) for _ in range(2)]
+    a, b = ((start[:, None] + blocks).ravel() for start in starts)
+    found = align_clocks(a, codes, b, codes, q=0.001)
+    assert isinstance(found, Abstention)
+    assert found.code == "restarts"
+    assert "one sitting" in found.remedy
