@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from neuropair.catalog.splits import assign_splits
+from neuropair.catalog.splits import assign_splits, keep_splits
 from neuropair.flows.jobs import Outcome
 from neuropair.flows.loading import LoadedStudy
 from neuropair.flows.prepare import Prepared
@@ -18,8 +18,11 @@ from neuropair.pipeline.corpus import (
     combine,
     failed_rows,
     loss_rows,
+    newest_release,
     publish,
+    read_forgotten,
 )
+from neuropair.pipeline.corpus.tables import read_table
 from neuropair.pipeline.types import Failure
 from neuropair.schemas.errors import DatasetError
 
@@ -46,7 +49,8 @@ def pair_and_publish(
     """
     store = CorpusStore(corpus)
     tables = combine([*(outcome.rows(store) for outcome in outcomes), *failures_of(prepared)])
-    all_tables = paired_tables(loaded, prepared, tables)
+    before = splits_of_the_others(store, loaded.study.study)
+    all_tables = paired_tables(loaded, prepared, tables, before)
     release = publish(store, loaded.study.study, all_tables)
     return Summary.of(corpus, release, all_tables, outcomes)
 
@@ -57,7 +61,10 @@ def failures_of(prepared: Sequence[Prepared]) -> list[RecordingRows]:
 
 
 def paired_tables(
-    loaded: LoadedStudy, prepared: Sequence[Prepared], tables: Mapping[str, pd.DataFrame]
+    loaded: LoadedStudy,
+    prepared: Sequence[Prepared],
+    tables: Mapping[str, pd.DataFrame],
+    before: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Assign splits and pair: every table of a release, less ``study``.
 
@@ -69,10 +76,14 @@ def paired_tables(
     tables : Mapping
         Rows of the recordings, by table. Recordings without windows, which a rehearsal has, are
         split and paired by their events.
+    before : pandas.DataFrame, optional
+        Splits to keep (`splits_of_the_others`).
     """
     rehearsed = tables["recordings"]["status"] == "rehearsed"
     shown = tables["events"] if rehearsed.any() else tables["windows"]
     splits = assign_splits(tables["recordings"], shown, loaded.study.splits)
+    if before is not None:
+        splits = keep_splits(splits, before)
     by_recording = splits[splits["kind"] == "recording"].set_index("key")["split"]
     recordings = tables["recordings"].assign(
         split=tables["recordings"]["recording"].map(by_recording)
@@ -88,6 +99,18 @@ def paired_tables(
         **aligned.tables(),
         "losses": pd.concat([*dataset_losses, tables["losses"], aligned.losses]),
     }
+
+
+def splits_of_the_others(store: CorpusStore, study: str) -> pd.DataFrame | None:
+    """Read the splits that a study has in the newest release, if somebody was removed.
+
+    Whoever is left keeps the split; without removals splits depend on the study's data alone.
+    """
+    newest = newest_release(store)
+    if newest is None or not read_forgotten(store).digests:
+        return None
+    rows = read_table(store, "splits", newest.tables["splits"]["version"]).to_pandas()
+    return pd.DataFrame(rows[rows["study"] == study])
 
 
 def _failed(failure: Failure, person: str) -> RecordingRows:

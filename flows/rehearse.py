@@ -11,7 +11,7 @@ import pandas as pd
 from neuropair.flows import console
 from neuropair.flows.jobs import Job
 from neuropair.flows.loading import LoadedStudy
-from neuropair.flows.pairing import failures_of, paired_tables
+from neuropair.flows.pairing import failures_of, paired_tables, splits_of_the_others
 from neuropair.flows.prepare import Prepared, prepare_dataset
 from neuropair.flows.summary import Summary
 from neuropair.pipeline.corpus import (
@@ -80,7 +80,8 @@ def rehearsed_tables(
             prepared.append(prepare_dataset(loaded, entry, corpus, cache, tables_only=True))
             shown.advance(entry.dataset)
     rows = [_rows(job) for one in prepared for job in one.jobs]
-    return paired_tables(loaded, prepared, combine([*rows, *failures_of(prepared)]))
+    before = splits_of_the_others(CorpusStore(corpus), loaded.study.study)
+    return paired_tables(loaded, prepared, combine([*rows, *failures_of(prepared)]), before)
 
 
 def _rows(job: Job) -> RecordingRows:
