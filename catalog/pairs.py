@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neuropair.catalog.leaks import find_leaks
 from neuropair.catalog.splits import SPLIT_NAMES
 from neuropair.catalog.stream.selection import Selection, resolve
 from neuropair.catalog.stream.stream import PairStream
-from neuropair.schemas.errors import QueryError
+from neuropair.schemas.errors import CorpusError, QueryError
 
 if TYPE_CHECKING:
     from neuropair.catalog.corpus import Corpus
@@ -87,6 +88,8 @@ class Pairs:
         ------
         QueryError
             If an option cannot be, or no pair is selected.
+        CorpusError
+            If a split is asked for, and the splits of its study leak under the study's policy.
         DamagedError
             If a recording of the pairs cannot be read.
         """
@@ -97,10 +100,14 @@ class Pairs:
 
         Raises
         ------
+        CorpusError
+            If a split is asked for, and the splits of its study leak under the study's policy.
         DamagedError
             If a recording of the pairs cannot be read.
         """
         pairs = self.to_arrow()
+        if self.split_name is not None:
+            self._refuse_leaks(pairs)
         database = self.corpus.database
         condition = "TRUE" if self._condition is None else self._condition
         # the line break ends a comment that the condition may end with
@@ -114,6 +121,18 @@ class Pairs:
         )
         location, release = self.corpus.location, self.corpus.release.id
         return resolve(location, release, pairs, recordings, channels)
+
+    def _refuse_leaks(self, pairs: pa.Table) -> None:
+        """Refuse a split whose study has something in two splits; looked for once a release."""
+        studies = set(pc.unique(pairs["study"]).to_pylist())
+        leaks = [leak for leak in find_leaks(self.corpus.database) if leak.study in studies]
+        if leaks:
+            raise CorpusError(
+                f"the splits of study {leaks[0].study} leak: {leaks[0]}.",
+                where=f"release {self.corpus.release.id}, split {self.split_name}",
+                remedy="ingest the study again, which assigns its splits anew; without .split() "
+                "the pairs can be streamed as they are",
+            )
 
     def _require_signals(self, recordings: pa.Table) -> None:
         rehearsed = pc.equal(recordings["status"], "rehearsed")

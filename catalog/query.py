@@ -19,6 +19,15 @@ from neuropair.catalog.release import Release
 from neuropair.schemas.errors import DamagedError, QueryError
 from neuropair.schemas.tables import TABLES
 
+_SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+}
+
 
 class Database:
     """The tables of one release as views of an in-memory DuckDB.
@@ -149,8 +158,11 @@ class Database:
             return
         listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
         try:
-            view = f'CREATE VIEW {schema}."{name}" AS FROM read_parquet([{listed}])'
-            self._connection.execute(view)
+            stored = self._connection.sql(f"FROM read_parquet([{listed}]) LIMIT 0").columns
+            later = "".join(_null(field) for field in TABLES[name] if field.name not in stored)
+            self._connection.execute(
+                f'CREATE VIEW {schema}."{name}" AS SELECT *{later} FROM read_parquet([{listed}])'
+            )
         except duckdb.Error as error:
             raise _damaged(error, f"table {name}") from error
 
@@ -162,6 +174,11 @@ class Database:
             "lock_configuration = true",
         ):
             self._connection.execute(f"SET {setting}")
+
+
+def _null(field: pa.Field) -> str:
+    """Column that a release of an older neuropair does not have yet."""
+    return f', NULL::{_SQL_TYPES[field.type]} AS "{field.name}"'
 
 
 def _one_select(query: str) -> str:

@@ -60,11 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_query(commands)
     _add_show(commands)
+    _add_ledger(commands)
+    _add_evidence(commands)
+    _add_report(commands)
     _add_verify(commands)
     add_upkeep(commands, _add)
     _add_recipes(commands)
     _add_simulate(commands)
     _add_demo(commands)
+    _add_calibrate(commands)
     return parser
 
 
@@ -163,6 +167,37 @@ def _add_show(commands: _Commands) -> None:
     _add_json(command)
 
 
+def _add_ledger(commands: _Commands) -> None:
+    command = _add(
+        commands, "ledger", "measure what the pairs hold against nulls, and publish the figures"
+    )
+    _add_corpus(command)
+    command.add_argument(
+        "--release", metavar="ID", help="an older release: measured, but not published"
+    )
+    command.add_argument(
+        "--permutations", type=_positive, default=999, metavar="N", help="refits a null"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="K")
+    _add_json(command)
+
+
+def _add_evidence(commands: _Commands) -> None:
+    command = _add(commands, "evidence", "print what the pairs of a release rest on, as tables")
+    _add_corpus(command)
+    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    _add_json(command)
+
+
+def _add_report(commands: _Commands) -> None:
+    command = _add(commands, "report", "draw a release's evidence as one self-contained HTML file")
+    _add_corpus(command)
+    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    command.add_argument(
+        "--output", type=Path, required=True, metavar="FILE.html", help="where the report goes"
+    )
+
+
 def _add_verify(commands: _Commands) -> None:
     command = _add(commands, "verify", "check every byte and every table of a corpus")
     _add_corpus(command)
@@ -186,6 +221,17 @@ def _add_demo(commands: _Commands) -> None:
     command = _add(commands, "demo", "simulate, ingest, judge pairs by the truth, stream a batch")
     command.add_argument("folder", type=Path, nargs="?", default=Path("demo"), metavar="DIR")
     command.add_argument("--workers", type=_positive, metavar="N", help="recordings at a time")
+
+
+def _add_calibrate(commands: _Commands) -> None:
+    command = _add(commands, "calibrate", "fit the confidence of pairs anew, on simulated corpora")
+    command.add_argument(
+        "--runs", type=_positive, metavar="N", help="corpora of a part (default: 600)"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: the file that neuropair reads"
+    )
+    _add_json(command)
 
 
 def _positive(text: str) -> int:

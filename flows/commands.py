@@ -156,6 +156,49 @@ def show(options: argparse.Namespace) -> ExitCode:
     return ExitCode.OK
 
 
+def ledger(options: argparse.Namespace) -> ExitCode:
+    """Measure what the pairs hold, and publish it."""
+    from neuropair.flows.ledger import ledger_tables, run_ledger
+
+    measured = run_ledger(
+        options.corpus,
+        release=options.release,
+        permutations=options.permutations,
+        seed=options.seed,
+        quiet=options.json,
+    )
+    if options.json:
+        _print_json(measured.to_dict())
+    else:
+        for shown in ledger_tables(measured):
+            console.show(shown)
+    return ExitCode.OK
+
+
+def evidence(options: argparse.Namespace) -> ExitCode:
+    """Print what the pairs of a release rest on."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.evidence import evidence as gather
+
+    shown = gather(Corpus.open(options.corpus, release=options.release))
+    if options.json:
+        _print_json(shown.to_dict())
+    else:
+        console.show(shown)
+    return ExitCode.OK
+
+
+def report(options: argparse.Namespace) -> ExitCode:
+    """Draw the evidence of a release."""
+    from neuropair.catalog import Corpus
+    from neuropair.catalog.report import write_report
+
+    corpus = Corpus.open(options.corpus, release=options.release)
+    size = write_report(corpus, options.output)
+    console.say(f"wrote {options.output} ({size / 1e3:,.0f} kB), release {corpus.release.id}")
+    return ExitCode.OK
+
+
 def verify(options: argparse.Namespace) -> ExitCode:
     """Check every byte and every table."""
     from neuropair.catalog.verify import verify as check
@@ -185,6 +228,29 @@ def simulate(options: argparse.Namespace) -> ExitCode:
 
     write(options.folder, subjects=options.subjects, seconds=options.seconds, seed=options.seed)
     console.say(f"wrote {options.folder}, and the truth in {options.folder.parent / 'truth'}")
+    return ExitCode.OK
+
+
+def calibrate(options: argparse.Namespace) -> ExitCode:
+    """Fit the confidence of pairs anew."""
+    from neuropair.pipeline.align.confidence.fit import FAMILIES, RUNS, refit
+    from neuropair.schemas.calibration import calibration_curve
+
+    with console.progress("fitting", FAMILIES, quiet=options.json) as bar:
+        fitted, path = refit(options.runs or RUNS, options.out, progress=bar.advance)
+    if options.json:
+        _print_json(fitted.model_dump(mode="json"))
+    else:
+        from neuropair.flows.render import table_of
+        from neuropair.flows.summary import records
+
+        curve = calibration_curve(fitted)
+        errors = curve["tier"].map(fitted.expected_calibration_error)
+        rows = curve.assign(expected_calibration_error=errors).round(4)
+        console.show(
+            table_of("Confidence against truth, on corpora that the fit never saw", records(rows))
+        )
+        console.say(f"wrote {path}")
     return ExitCode.OK
 
 

@@ -19,7 +19,13 @@ from neuropair.flows.cluster import require_scheduler
 from neuropair.flows.jobs import Job, Outcome, process
 from neuropair.flows.loading import LoadedStudy, load_study
 from neuropair.flows.pairing import pair_and_publish
-from neuropair.flows.prepare import Prepared, cache_folder, prepare_dataset, with_common_windows
+from neuropair.flows.prepare import (
+    Prepared,
+    cache_folder,
+    prepare_dataset,
+    with_agreed_stimuli,
+    with_common_windows,
+)
 from neuropair.flows.summary import Summary
 from neuropair.pipeline.corpus import CorpusStore
 from neuropair.schemas.errors import NeuropairError
@@ -139,6 +145,7 @@ def _ingested(
             one = prepare_task.with_options(task_run_name=f"prepare {entry.dataset}")
             prepared.append(one(_whole(loaded), entry.dataset, corpus, folder))
             shown.advance(entry.dataset)
+    prepared = with_agreed_stimuli(prepared)
     jobs = with_common_windows(loaded, [job for one in prepared for job in one.jobs])
     outcomes = _process_all(jobs, runner, quiet)
     return publish_task(_whole(loaded), corpus, _whole(prepared), _whole(outcomes))

@@ -17,6 +17,7 @@ from neuropair.pipeline.corpus import (
     read_rows,
     write_recording,
 )
+from neuropair.pipeline.duplicates import SignalKeys
 from neuropair.pipeline.inputs import input_checksums
 from neuropair.pipeline.signals import cleaner
 from neuropair.pipeline.types import Dataset, Events, Recording
@@ -71,6 +72,8 @@ class Outcome:
     digest: str | None = None
     reused: bool = False
     error: NeuropairError | None = None
+    signal_key: str | None = None
+    """Key of the content of its samples: equal signals are found by it, whatever their names."""
 
     def rows(self, store: CorpusStore) -> RecordingRows:
         """Rows of the recording in every table."""
@@ -93,13 +96,14 @@ def process(job: Job) -> Outcome:
     """
     started = time.monotonic()
     try:
-        digest, reused = _made(job)
+        digest, reused, key = _made(job)
     except (DatasetError, RecipeError) as error:
         return Outcome(job.recording, job.person, time.monotonic() - started, error=error)
-    return Outcome(job.recording, job.person, time.monotonic() - started, digest, reused)
+    seconds = time.monotonic() - started
+    return Outcome(job.recording, job.person, seconds, digest, reused, signal_key=key)
 
 
-def _made(job: Job) -> tuple[str, bool]:
+def _made(job: Job) -> tuple[str, bool, str | None]:
     if isinstance(job.events, NeuropairError):
         raise job.events
     store = CorpusStore(job.corpus)
@@ -115,8 +119,9 @@ def _made(job: Job) -> tuple[str, bool]:
         sliding_onsets=job.sliding,
         license=job.license,
     )
+    key = SignalKeys(job.dataset).measured(job.recording, checksums)
     if is_written(store, job.recording.id, digest):
-        return digest, True
+        return digest, True, key
     clean = cleaner(job.recording.modality)
     signal = clean(job.dataset, job.recording, job.signals, job.rename)
     onsets = None if job.sliding is None else np.asarray(job.sliding)
@@ -136,4 +141,4 @@ def _made(job: Job) -> tuple[str, bool]:
         source_checksum=checksums.get(job.recording.path.as_posix()),
         source_bytes=(job.dataset.root / job.recording.path).stat().st_size,
     )
-    return digest, False
+    return digest, False, key

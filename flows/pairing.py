@@ -23,7 +23,15 @@ from neuropair.pipeline.corpus import (
     read_forgotten,
 )
 from neuropair.pipeline.corpus.tables import read_table
-from neuropair.pipeline.types import Failure
+from neuropair.pipeline.duplicates import (
+    SignalKeys,
+    find_duplicates,
+    links,
+    same_recording,
+    twins,
+)
+from neuropair.pipeline.events import join_persons
+from neuropair.pipeline.types import Events, Failure
 from neuropair.schemas.errors import DatasetError
 
 
@@ -50,7 +58,8 @@ def pair_and_publish(
     store = CorpusStore(corpus)
     tables = combine([*(outcome.rows(store) for outcome in outcomes), *failures_of(prepared)])
     before = splits_of_the_others(store, loaded.study.study)
-    all_tables = paired_tables(loaded, prepared, tables, before)
+    signals = {one.recording.id: one.signal_key for one in outcomes if one.signal_key is not None}
+    all_tables = paired_tables(loaded, prepared, tables, signals, before)
     release = publish(store, loaded.study.study, all_tables)
     return Summary.of(corpus, release, all_tables, outcomes)
 
@@ -64,9 +73,13 @@ def paired_tables(
     loaded: LoadedStudy,
     prepared: Sequence[Prepared],
     tables: Mapping[str, pd.DataFrame],
+    signals: Mapping[str, str] | None = None,
     before: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Assign splits and pair: every table of a release, less ``study``.
+    """Find duplicates, join persons, assign splits and pair: every table of a release.
+
+    Tables are without ``study``. A person that recordings join to another is one person from here
+    on, in all tables; what a recording's group says is its recipe's.
 
     Parameters
     ----------
@@ -76,19 +89,25 @@ def paired_tables(
     tables : Mapping
         Rows of the recordings, by table. Recordings without windows, which a rehearsal has, are
         split and paired by their events.
+    signals : Mapping, optional
+        Content key of the signal, by recording, of recordings that were read.
     before : pandas.DataFrame, optional
         Splits to keep (`splits_of_the_others`).
     """
-    rehearsed = tables["recordings"]["status"] == "rehearsed"
+    found = find_duplicates(tables["recordings"], tables["events"], _files(prepared, signals or {}))
+    joined = join_persons(tables["recordings"], same_recording(found.rows), loaded.recipes)
+    recordings = tables["recordings"].assign(person=tables["recordings"]["person"].map(joined.of))
+    rehearsed = recordings["status"] == "rehearsed"
     shown = tables["events"] if rehearsed.any() else tables["windows"]
-    splits = assign_splits(tables["recordings"], shown, loaded.study.splits)
+    splits = assign_splits(recordings, shown, loaded.study.splits, links(found.rows))
     if before is not None:
         splits = keep_splits(splits, before)
     by_recording = splits[splits["kind"] == "recording"].set_index("key")["split"]
-    recordings = tables["recordings"].assign(
-        split=tables["recordings"]["recording"].map(by_recording)
+    recordings = recordings.assign(split=recordings["recording"].map(by_recording))
+    readable = recordings.assign(
+        status=recordings["status"].replace("rehearsed", "ok"),
+        sitting=recordings["recording"].map(twins(found.rows)),
     )
-    readable = recordings.assign(status=recordings["status"].replace("rehearsed", "ok"))
     aligned = align_study(loaded.study, readable, tables["events"], tables["windows"])
     dataset_losses = [loss_rows(one.losses, one.row["dataset"], None) for one in prepared]
     return {
@@ -96,8 +115,13 @@ def paired_tables(
         "recordings": recordings,
         "datasets": _datasets(prepared, recordings),
         "splits": splits,
+        "persons": joined.table,
+        "duplicates": found.rows,
         **aligned.tables(),
-        "losses": pd.concat([*dataset_losses, tables["losses"], aligned.losses]),
+        "losses": pd.concat(
+            [*dataset_losses, tables["losses"], found.losses, joined.losses, aligned.losses]
+        ),
+        "media_clocks": media_clocks(prepared),
     }
 
 
@@ -111,6 +135,31 @@ def splits_of_the_others(store: CorpusStore, study: str) -> pd.DataFrame | None:
         return None
     rows = read_table(store, "splits", newest.tables["splits"]["version"]).to_pandas()
     return pd.DataFrame(rows[rows["study"] == study])
+
+
+def media_clocks(prepared: Sequence[Prepared]) -> pd.DataFrame:
+    """Rows of table ``media_clocks`` without ``study``."""
+    rows = [
+        job.events.media.assign(recording=job.recording.id)
+        for one in prepared
+        for job in one.jobs
+        if isinstance(job.events, Events) and job.events.media is not None
+    ]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+
+
+def _files(prepared: Sequence[Prepared], signals: Mapping[str, str]) -> pd.DataFrame:
+    """List the events table and the content key of the signal of each recording, where known."""
+    rows = []
+    for one in prepared:
+        if not one.jobs:
+            continue
+        keys = SignalKeys(one.jobs[0].dataset)
+        for job in one.jobs:
+            table = job.recording.events_path
+            key = signals.get(job.recording.id) or keys.published(job.recording)
+            rows.append((job.recording.id, None if table is None else table.as_posix(), key))
+    return pd.DataFrame(rows, columns=["recording", "events_file", "signal"], dtype=object)
 
 
 def _failed(failure: Failure, person: str) -> RecordingRows:

@@ -15,8 +15,14 @@ from neuropair.flows.jobs import Job
 from neuropair.flows.loading import LoadedStudy
 from neuropair.pipeline.bids import index_dataset
 from neuropair.pipeline.corpus import sidecar_number
-from neuropair.pipeline.events import person_id, read_dataset_events
-from neuropair.pipeline.sources import extra_folders, fetch, open_source, write_listing
+from neuropair.pipeline.events import person_id, read_dataset_events, set_aside_changed
+from neuropair.pipeline.sources import (
+    extra_folders,
+    fetch,
+    list_folders,
+    open_source,
+    write_listing,
+)
 from neuropair.pipeline.types import Events, Failure, Loss, Recording
 from neuropair.schemas.errors import NeuropairError
 from neuropair.schemas.recipe import Recipe
@@ -87,7 +93,7 @@ def prepare_dataset(
         cache / "rehearsal" if tables_only else cache,
         entry.include,
         left_out.excluding(entry.exclude),
-        extra=() if tables_only else extra_folders(recipe, signals),
+        extra=list_folders(recipe) if tables_only else extra_folders(recipe, signals),
         signals=needed,
     )
     dataset = fetched.dataset
@@ -136,6 +142,20 @@ def prepare_dataset(
         ),
         losses=(*left_out.blotted(fetched.losses), *index.losses, *left_out.losses),
     )
+
+
+def with_agreed_stimuli(prepared: Sequence[Prepared]) -> list[Prepared]:
+    """Take the keys from stimuli whose contents differ between the datasets of a study."""
+    agreed = set_aside_changed(
+        {job.recording.id: job.events for one in prepared for job in one.jobs}
+    )
+    return [
+        replace(
+            one,
+            jobs=tuple(replace(job, events=agreed[job.recording.id]) for job in one.jobs),
+        )
+        for one in prepared
+    ]
 
 
 def describe(recipe: Recipe, description: Mapping[str, Any]) -> dict[str, str | None]:

@@ -135,10 +135,17 @@ class Events:
         Columns of `neuropair.schemas.tables.EVENTS` without ``study`` and ``recording``, sorted by
         onset, ``event`` counting from 0.
     losses : tuple of Loss
+    media : pandas.DataFrame or None
+        Columns of `neuropair.schemas.tables.MEDIA_CLOCKS` without ``study`` and ``recording``, one
+        row a playback; None for recordings without media.
+    contents : Mapping
+        Stimulus key of a name -> content key that the dataset publishes for it, where it does.
     """
 
     table: pd.DataFrame
     losses: tuple[Loss, ...] = ()
+    media: pd.DataFrame | None = None
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 class Step(NamedTuple):

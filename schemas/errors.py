@@ -64,6 +64,10 @@ class AssertionFailedError(RecipeError):
     """What a recipe asserts about its data does not hold."""
 
 
+class IdentityError(AssertionFailedError):
+    """Two stimuli of different content are taken for one."""
+
+
 class SourceError(NeuropairError):
     """A source cannot be listed or read."""
 

@@ -10,6 +10,7 @@ from neuropair.schemas.base import Strict
 from neuropair.schemas.kinds import Modality, Tier
 from neuropair.schemas.recipe import Selection
 from neuropair.schemas.signals import Signals
+from neuropair.schemas.vocabulary import is_within
 
 
 class StudyDataset(Strict):
@@ -101,21 +102,48 @@ class Simultaneous(_Pairing):
 
 class _Matched(_Pairing):
     covariates: list[
-        Literal["preceding_interval", "run_position", "response_time", "repetition"]
+        Literal[
+            "preceding_interval",
+            "run_position",
+            "trial_position",
+            "response_time",
+            "repetition",
+            "repetition_lag",
+            "previous_same",
+        ]
     ] = ["preceding_interval", "run_position"]
-    caliper: float | None = Field(default=0.5, gt=0)
+    """What the partners should be alike in. `preceding_interval`: s, longer ones count as 10;
+    `run_position`: 0 to 1; `trial_position`: number of the stimulus in its run; `repetition_lag`:
+    trials since the same stimulus, 0 for the first time; `previous_same`: 1 if the stimulus before
+    was of the same concept, else 0."""
+    caliper: float | None = Field(default=0.5, gt=0, allow_inf_nan=False)
     """Largest difference in any covariate, in pooled SD, before the assignment."""
+    max_smd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Pairs are dropped, as few as needed, until every covariate's standardised mean difference is
+    below this in every pool (a person, or a split for T5): the caliper bounds each pair, and not
+    their mean."""
+    max_dropped: float = Field(default=0.2, ge=0, le=1)
+    """Share of a pool's pairs that `max_smd` may cost; a pool that it would cost more is kept whole
+    and flagged. So is one where caliper and balance leave out more of the pairs possible."""
     uses_b: int = Field(default=1, ge=1)
     """How many events of side a may share one event of side b (a block has many trials)."""
-    exact: list[Literal["repetition_class", "trial_type", "value"]] = []
-    """Columns that must be equal on both sides, beside the concept or stimulus."""
+    exact: list[Literal["repetition_class", "trial_type", "value", "previous_condition"]] = []
+    """Columns that must be known and equal on both sides, beside the concept or stimulus.
+    `previous_condition` is the concept of the stimulus before."""
+    repetition_class: Literal["exact", "any"] = "exact"
+    """Whether a first look goes with a first look only, where both sides know it: the response to
+    a repeated stimulus is another. `any` where the recipes' classes do not mean the same."""
+    alternates: int = Field(default=5, ge=0)
+    """How many further admissible partners of an event are told, with their weights."""
+    negatives: int = Field(default=1, ge=0)
+    """How many wrong partners of each kind are told for a pair."""
 
 
 class SameStimulus(_Matched):
     """T2 (same person) and T4 (other person): equal evidenced stimulus keys."""
 
     tier: Literal[Tier.T2, Tier.T4]
-    caliper: float | None = Field(default=None, gt=0)
+    caliper: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """No caliper unless given: the stimulus is the evidence, covariates choose the repetition."""
     max_soa_ratio: float = Field(default=5.0, ge=1)
     """T4 refuses recordings whose median stimulus intervals differ more."""
@@ -125,10 +153,25 @@ class SameCondition(_Matched):
     """T3 (same person) and T5 (other person): equal concepts, covariates within the caliper."""
 
     tier: Literal[Tier.T3, Tier.T5]
+    max_smd: float | None = Field(default=0.1, gt=0, allow_inf_nan=False)
+    """Pairs are dropped, as few as needed, until every covariate's standardised mean difference is
+    below this in every pool (a person for T3, a split for T5); 0.1 is science.md section 8's."""
     concepts: dict[str, str] = {}
     """Concept of a -> concept of b, for labels that differ; equal concepts match anyway. What lies
     below a key is mapped to the same place below its value (`motor/fist: motor/tapping` takes
     `motor/fist/left` to `motor/tapping/left`); a value takes in what lies below it."""
+
+    @model_validator(mode="after")
+    def _maps_one_way(self) -> SameCondition:
+        for key, value in self.concepts.items():
+            for other, target in self.concepts.items():
+                below = key.removeprefix(f"{other}/")
+                if below != key and not is_within(value, f"{target}/{below}"):
+                    raise ValueError(
+                        f"concepts map {key} two ways: to {value}, and by {other} to "
+                        f"{target}/{below}; name what lies below {other} one by one"
+                    )
+        return self
 
 
 Pairing = Annotated[
@@ -137,8 +180,17 @@ Pairing = Annotated[
 
 
 class Splits(Strict):
-    """Shares of the splits, by windows; persons and stimuli stay on one side."""
+    """Shares of the splits, by windows, and what may not be in two of them.
 
+    Recordings that are, or may be, one recording under two names, and recordings of one sitting,
+    stay in one split whatever the policy. A recording is never divided.
+    """
+
+    policy: Literal["both", "subject-disjoint", "stimulus-disjoint"] = "both"
+    """What no two splits have in common: persons and evidenced stimuli, or one of the two."""
+    hold_out: list[str] = []
+    """Datasets that are the test split, with all that is connected with them; the others are train
+    and validation."""
     train: float = Field(default=0.8, gt=0)
     validation: float = Field(default=0.1, ge=0)
     test: float = Field(default=0.1, ge=0)
@@ -172,6 +224,12 @@ class Study(Strict):
             if twice:
                 raise ValueError(f"{what} {sorted(twice)} stands twice")
         known = {d.dataset for d in self.datasets}
+        if strangers := set(self.splits.hold_out) - known:
+            raise ValueError(
+                f"splits.hold_out names datasets that the study has not: {sorted(strangers)}"
+            )
+        if known == set(self.splits.hold_out):
+            raise ValueError("splits.hold_out names every dataset: nothing is left to train on")
         for pairing in self.pairings:
             for side in (pairing.a, pairing.b):
                 strangers = set(side.dataset or []) - known

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from neuropair.catalog.location import Location
+from neuropair.catalog.stream.gather import Gather
 from neuropair.catalog.stream.recording import RecordingReader
 from neuropair.schemas import layout
 from neuropair.schemas.errors import DamagedError
 
 _REMOTE_READS = 16
 """Small metadata files that are read side by side; they wait for the network."""
+
+
+_TEXT = ("study", "pair_id", "tier", "rule", "concept", "stimulus", "split")
+_SIDE_TEXT = ("modality", "recording", "person")
 
 
 class Channel(NamedTuple):
@@ -80,6 +86,39 @@ class Selection:
     pairs: pa.Table
     readers: tuple[RecordingReader, ...]
     keys: dict[str, KeyPlan]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave maps and buffers behind: another process makes its own."""
+        made = ("gathers", "texts", "numbers")
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
+    @cached_property
+    def gathers(self) -> dict[str, Gather]:
+        """Name in the batch -> what reads it."""
+        return {key: Gather(plan, self.readers) for key, plan in self.keys.items()}
+
+    @cached_property
+    def texts(self) -> dict[str, tuple[NDArray[Any], NDArray[np.integer[Any]]]]:
+        """Column of text -> its different values, and which of them each pair has."""
+        sides = [f"{name}_{side}" for name in _SIDE_TEXT for side in "ab"]
+        found: dict[str, tuple[NDArray[Any], NDArray[np.integer[Any]]]] = {}
+        for name in (*_TEXT, *sides):
+            column = self.pairs[name].combine_chunks()
+            if pa.types.is_dictionary(column.type):
+                # the value after the last stands for null
+                values = np.array([*column.dictionary.to_pylist(), None], dtype=object)
+                codes = pc.fill_null(column.indices, len(values) - 1).to_numpy()
+            else:
+                values = np.array([*column.to_pylist(), None], dtype=object)
+                codes = np.arange(len(column))
+            found[name] = values, codes
+        return found
+
+    @cached_property
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """Column of numbers -> value of each pair."""
+        kinds = {"window_a": "i4", "window_b": "i4", "confidence": "f4", "quality": "f4"}
+        return {name: self.pairs[name].to_numpy().astype(kind) for name, kind in kinds.items()}
 
     def __len__(self) -> int:
         return int(self.pairs.num_rows)

@@ -45,6 +45,7 @@ class MappedArray:
         self.folder = folder
         self.layout = layout
         self._files: dict[Index, _MappedFile | None] = {}
+        self._whole_rows: dict[int, Array] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -88,6 +89,31 @@ class MappedArray:
                 of: tuple[Any, ...] = (inside, *source)
                 out[into] = self._chunk((int(number), *tail))[of]
         return out
+
+    def row(self, row: int) -> Array:
+        """Map one row where its chunk spans the further dimensions; else read it.
+
+        Returns
+        -------
+        array, shape shape[1:]
+            In the file's byte order, read-only where it is mapped.
+
+        Raises
+        ------
+        IndexError, DamagedError
+            As `take`.
+        """
+        layout = self.layout
+        if layout.chunk_shape[1:] != layout.shape[1:] or not 0 <= row < layout.shape[0]:
+            found: Array = self.take(np.array([row]))[0]
+            return found
+        number, inside = divmod(row, layout.chunk_shape[0])
+        chunk = self._whole_rows.get(number)
+        if chunk is None:
+            chunk = self._chunk((number, *(0,) * (len(layout.shape) - 1)))
+            self._whole_rows[number] = chunk
+        mapped: Array = chunk[inside]
+        return mapped
 
     def _chunk(self, number: Index) -> Array:
         per_file = self.layout.chunks_per_file

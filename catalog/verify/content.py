@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from neuropair.catalog.leaks import find_leaks
 from neuropair.catalog.query import Database
 from neuropair.catalog.release import Release
 from neuropair.catalog.verify.report import Damage
@@ -96,19 +97,6 @@ _RULES = [
         "SELECT r.recording FROM recordings r JOIN splits s ON r.study = s.study "
         "AND s.kind = 'recording' AND s.key = r.recording WHERE r.split IS DISTINCT FROM s.split",
     ),
-    _Rule(
-        "recordings",
-        "the person is in more than one split of a study",
-        "SELECT person FROM recordings WHERE split IS NOT NULL GROUP BY study, person "
-        "HAVING count(DISTINCT split) > 1",
-    ),
-    _Rule(
-        "windows",
-        "the stimulus is in more than one split of a study",
-        "SELECT w.stimulus FROM windows w JOIN recordings r USING (recording) "
-        "WHERE w.stimulus IS NOT NULL AND r.split IS NOT NULL "
-        "GROUP BY r.study, w.stimulus HAVING count(DISTINCT r.split) > 1",
-    ),
 ]
 
 _ACROSS_STUDIES = [
@@ -141,6 +129,9 @@ def check_content(database: Database, release: Release) -> tuple[list[Damage], l
         If a table cannot be read.
     """
     damages = [damage for rule in _RULES for damage in _broken(database, rule)]
+    damages += [
+        Damage("table splits", f"study {leak.study} leaks: {leak}") for leak in find_leaks(database)
+    ]
     notes = [note for rule in _ACROSS_STUDIES for note in _broken(database, rule)]
     return damages + _summary_damages(database, release), notes
 

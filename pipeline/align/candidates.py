@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from neuropair.pipeline.align.reasons import Abstention
-from neuropair.pipeline.align.types import Bools, RecordingPair, SideTable
+from neuropair.pipeline.align.reasons import Abstained, Abstention
+from neuropair.pipeline.align.types import Integers, RecordingPairs, SideTable
 from neuropair.schemas.kinds import Tier
 from neuropair.schemas.study import Pairing, Simultaneous
 
 
-def candidates(pairing: Pairing, a: SideTable, b: SideTable) -> list[RecordingPair]:
+def candidates(pairing: Pairing, a: SideTable, b: SideTable) -> RecordingPairs:
     """Every recording pair that must end up paired or abstained, by the ids of its sides.
 
     Notes
@@ -22,52 +22,126 @@ def candidates(pairing: Pairing, a: SideTable, b: SideTable) -> list[RecordingPa
     Where both sides select one recording (both of one modality), each pair stands once.
     """
     left, right = a.recordings, b.recordings
-    same_file = _equal(left, right, ["dataset", "source_file"])
     if pairing.tier is Tier.T0:
-        keep = same_file
+        pairs = _joined(*_codes(left, right, ["dataset", "source_file"]))
+    elif pairing.tier.same_person:
+        together = list(pairing.together) if isinstance(pairing, Simultaneous) else []
+        equal = ["person", *(name for name in together if name != "subject")]
+        pairs = _joined(*_codes(left, right, equal))
+        file_a, file_b = _codes(left, right, ["dataset", "source_file"])
+        pairs = pairs.at(file_a[pairs.a] != file_b[pairs.b])
     else:
-        same_person = _equal(left, right, ["person"])
-        keep = same_person & ~same_file if pairing.tier.same_person else ~same_person
-        if isinstance(pairing, Simultaneous):
-            entities = [name for name in pairing.together if name != "subject"]
-            if entities:
-                keep &= _equal(left, right, list(entities))
-    keep &= ~_equal(left, right, ["recording"])
-    keep &= _once(left["recording"], right["recording"])
-    return [RecordingPair(int(i), int(j)) for i, j in np.argwhere(keep)]
+        pairs = _apart(*_codes(left, right, ["person"]))
+    name_a, name_b = _codes(left, right, ["recording"])
+    if not np.isin(name_a, name_b).any():
+        return pairs
+    in_both = np.isin(name_a, name_b)[pairs.a] & np.isin(name_b, name_a)[pairs.b]
+    one, other = name_a[pairs.a], name_b[pairs.b]
+    return pairs.at((one != other) & (~in_both | (one < other)))
 
 
-def _equal(left: pd.DataFrame, right: pd.DataFrame, columns: list[str]) -> Bools:
-    """Whether all `columns` are equal, absent ones being equal to absent ones."""
+def _codes(
+    left: pd.DataFrame, right: pd.DataFrame, columns: list[str]
+) -> tuple[Integers, Integers]:
+    """Give numbers to the values of `columns`, in order, absent ones being equal to absent ones."""
     both = pd.concat([left[columns], right[columns]], ignore_index=True).astype(object)
-    codes = both.groupby(columns, dropna=False, sort=False).ngroup().to_numpy()
-    return np.asarray(codes[: len(left), None] == codes[None, len(left) :], dtype=bool)
+    codes: Integers = np.asarray(
+        both.groupby(columns, dropna=False, sort=True).ngroup(), dtype=np.int64
+    )
+    return codes[: len(left)], codes[len(left) :]
 
 
-def _once(left: pd.Series, right: pd.Series) -> Bools:
-    in_both = np.isin(left, right)[:, None] & np.isin(right, left)[None, :]
-    ordered = left.to_numpy(dtype=object)[:, None] < right.to_numpy(dtype=object)[None, :]
-    return np.asarray(~in_both | ordered, dtype=bool)
+def _joined(a: Integers, b: Integers) -> RecordingPairs:
+    """All pairs of equal code, without a table of all pairs."""
+    order = np.argsort(b, kind="stable")
+    first, last = (np.searchsorted(b[order], a, side=side) for side in ("left", "right"))
+    counts = last - first
+    rows = np.repeat(np.arange(a.size), counts)
+    step = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return RecordingPairs(rows, order[np.repeat(first, counts) + step])
+
+
+def _apart(a: Integers, b: Integers) -> RecordingPairs:
+    """All pairs of unequal code."""
+    one, other = np.nonzero(a[:, None] != b[None, :])
+    return RecordingPairs(one, other)
 
 
 def refusals(
-    pairing: Pairing, a: SideTable, b: SideTable, pairs: list[RecordingPair]
-) -> dict[RecordingPair, Abstention]:
-    """Abstain where a look at the recordings is enough: failed, other split, no events."""
-    reasons_a, reasons_b = _unusable(pairing, a), _unusable(pairing, b)
-    splits_a = a.recordings["split"].to_numpy(dtype=object)
-    splits_b = b.recordings["split"].to_numpy(dtype=object)
-    refused: dict[RecordingPair, Abstention] = {}
-    for pair in pairs:
-        unusable = reasons_a[pair.a] or reasons_b[pair.b]
-        if unusable is not None:
-            refused[pair] = unusable
-        elif splits_a[pair.a] is None or splits_a[pair.a] != splits_b[pair.b]:
-            refused[pair] = Abstention(
-                f"other-split: {splits_a[pair.a]!s} and {splits_b[pair.b]!s}",
-                "none: what is paired across splits leaks from training into the test",
-            )
-    return refused
+    pairing: Pairing, a: SideTable, b: SideTable, pairs: RecordingPairs
+) -> tuple[RecordingPairs, Abstained]:
+    """Abstain where recordings alone tell: failed, other split, no events, one sitting.
+
+    Returns
+    -------
+    RecordingPairs
+        Those that are open.
+    Abstained
+        The others.
+    """
+    why_a, why_b = _unusable(pairing, a), _unusable(pairing, b)
+    splits = sorted({str(s) for side in (a, b) for s in side.recordings["split"]})
+    code = {name: k for k, name in enumerate(splits)}
+    split_a, split_b = (
+        np.array([code[str(s)] for s in side.recordings["split"]], dtype=np.int64)
+        for side in (a, b)
+    )
+    none_a = np.array([s is None for s in a.recordings["split"]], dtype=bool)
+    why: list[Abstention] = []
+    of_a, of_b = (_numbered(reasons, why) for reasons in (why_a, why_b))
+    first = len(why)
+    why += [
+        Abstention(
+            f"other-split: {one} and {other}",
+            "none: what is paired across splits leaks from training into the test",
+        )
+        for one in splits
+        for other in splits
+    ]
+    which = np.where(of_a[pairs.a] >= 0, of_a[pairs.a], of_b[pairs.b])
+    if pairing.tier not in (Tier.T0, Tier.T1):
+        sitting_a, sitting_b = _sittings(a, b, why)
+        one = (which < 0) & (sitting_a[pairs.a] >= 0) & (sitting_a[pairs.a] == sitting_b[pairs.b])
+        which[one] = sitting_a[pairs.a][one]
+    crossing = none_a[pairs.a] | (split_a[pairs.a] != split_b[pairs.b])
+    crossing &= which < 0
+    which[crossing] = (first + split_a[pairs.a] * len(splits) + split_b[pairs.b])[crossing]
+    refused = which >= 0
+    out = pairs.at(refused)
+    return pairs.at(~refused), Abstained(out.a, out.b, which[refused], tuple(why))
+
+
+def _numbered(reasons: list[Abstention | None], why: list[Abstention]) -> Integers:
+    """Append the reasons to `why`; the number of each, -1 for none."""
+    numbers = np.full(len(reasons), -1, dtype=np.int64)
+    for row, reason in enumerate(reasons):
+        if reason is not None:
+            numbers[row] = len(why)
+            why.append(reason)
+    return numbers
+
+
+def _sittings(a: SideTable, b: SideTable, why: list[Abstention]) -> tuple[Integers, Integers]:
+    """Append a reason a sitting to `why`: each recording's number, -1 where it is no duplicate."""
+    names = [
+        side.recordings["sitting"].tolist()
+        if "sitting" in side.recordings.columns
+        else [None] * len(side.recordings)
+        for side in (a, b)
+    ]
+    known = sorted({name for side in names for name in side if isinstance(name, str)})
+    number = {name: len(why) + k for k, name in enumerate(known)}
+    why += [
+        Abstention(
+            f"one-sitting: both are, or may be, {name}; see table duplicates",
+            "none: a recording is no other sitting, and no other person, than itself",
+        )
+        for name in known
+    ]
+    first, second = (
+        np.array([number.get(str(name), -1) for name in side], dtype=np.int64) for side in names
+    )
+    return first, second
 
 
 def _unusable(pairing: Pairing, side: SideTable) -> list[Abstention | None]:

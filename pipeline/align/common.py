@@ -9,7 +9,7 @@ from neuropair.pipeline.align.candidates import candidates
 from neuropair.pipeline.align.clock import Clock
 from neuropair.pipeline.align.run import align_study
 from neuropair.pipeline.align.sides import side_table, sorted_recordings, windows_with_events
-from neuropair.pipeline.align.sliding import sliding_onsets
+from neuropair.pipeline.align.sliding import held, sliding_onsets
 from neuropair.pipeline.align.vote import Floats
 from neuropair.schemas.kinds import Tier
 from neuropair.schemas.study import Study
@@ -71,10 +71,15 @@ def common_onsets(
                 clock, durations[a], durations[b], sliding.length, sliding.step
             )
         elif a in onsets:
-            there = onsets[a] if clock is None else clock.to_b(onsets[a])
+            there = onsets[a]
+            if clock is not None:
+                there = clock.to_b(held(clock, there, sliding.length))
             onsets[b] = _inside(there, durations[b], sliding.length)
         else:
-            there = onsets[b] if clock is None else clock.to_a(onsets[b])
+            there = onsets[b]
+            if clock is not None:
+                there = clock.to_a(there)
+                there = held(clock, there[np.isfinite(there)], sliding.length)
             onsets[a] = _inside(there, durations[a], sliding.length)
     return {name: found for name, found in onsets.items() if found.size}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from neuropair.schemas.vocabulary import is_within
 
@@ -32,24 +33,17 @@ def agree(a: str, b: str, concepts: Mapping[str, str]) -> bool:
     return a == b or (target is not None and is_within(b, target))
 
 
-def classes(
-    of_a: Sequence[str], of_b: Sequence[str], concepts: Mapping[str, str]
-) -> list[tuple[str, str]]:
-    """Every concept of a with every one of b that agrees with it."""
-    return [(a, b) for a in sorted(set(of_a)) for b in sorted(set(of_b)) if agree(a, b, concepts)]
-
-
 def shared(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Concept that two equally long arrays share, row by row: equal, or the one above the other.
 
     None where neither contains the other: two recipes then contradict each other.
     """
-    known: dict[tuple[str, str], str | None] = {}
-    result = np.empty(len(a), dtype=object)
-    for row, pair in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
-        if pair not in known:
-            first, second = pair
-            below = first if is_within(second, first) else None
-            known[pair] = second if is_within(first, second) else below
-        result[row] = known[pair]
-    return result
+    code_a, names_a = pd.factorize(a)
+    code_b, names_b = pd.factorize(b)
+    together, which = np.unique(code_a * max(len(names_b), 1) + code_b, return_inverse=True)
+    found = np.empty(together.size, dtype=object)
+    for row, code in enumerate(together.tolist()):
+        first, second = names_a[code // len(names_b)], names_b[code % len(names_b)]
+        below = first if is_within(second, first) else None
+        found[row] = second if is_within(first, second) else below
+    return found[which]

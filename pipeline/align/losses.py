@@ -1,4 +1,4 @@
-"""Rows of table ``losses`` for events that find no partner."""
+"""Rows of table ``losses`` for events that find no partner, and for pairings."""
 
 from __future__ import annotations
 
@@ -34,3 +34,17 @@ def event_loss(
     chosen = rows[side.items["chosen"].to_numpy()[rows]]
     left = int((~np.isin(chosen, paired)).sum())
     return [loss(side, rec, left, f"{pairing.name}: {reason}")] if left else []
+
+
+def candidate_loss(pairing: Pairing, count: int, reason: str) -> dict[str, Any]:
+    """One row that flags something of the pairing as a whole."""
+    return {
+        "dataset": (pairing.a.dataset or ["*"])[0],
+        "recording": None,
+        "stage": "pairing",
+        "item": "candidate",
+        "action": "flagged",
+        "count": int(count),
+        "reason": f"{pairing.name}: {reason}",
+        "where": None,
+    }

@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from neuropair.pipeline.align.balance import POOLED
 from neuropair.pipeline.align.candidates import candidates, refusals
 from neuropair.pipeline.align.clock import Clock
 from neuropair.pipeline.align.clock_rows import clock_rows
 from neuropair.pipeline.align.concepts import shared
 from neuropair.pipeline.align.confidence import confidence
-from neuropair.pipeline.align.reasons import Abstention
+from neuropair.pipeline.align.covariates import derived_columns
+from neuropair.pipeline.align.losses import candidate_loss
+from neuropair.pipeline.align.reasons import Abstained
 from neuropair.pipeline.align.sides import (
     side_table,
     sorted_recordings,
@@ -25,14 +28,14 @@ from neuropair.pipeline.align.sides import (
 from neuropair.pipeline.align.types import (
     AlignResult,
     Floats,
+    Integers,
     Matched,
     Matcher,
-    RecordingPair,
     SideTable,
     Work,
 )
 from neuropair.schemas.kinds import Tier
-from neuropair.schemas.study import Pairing, SameCondition, Study
+from neuropair.schemas.study import Pairing, Study
 from neuropair.schemas.tables import (
     ABSTENTIONS,
     ALTERNATES,
@@ -52,8 +55,7 @@ MODULES = {
     Tier.T5: "same_condition",
 }
 """Tier -> module of this package whose function `match` serves it."""
-MAX_SMD = 0.1
-"""science.md section 8: balance."""
+_OF_ITEMS = ("rec", "window", "concept", "stimulus", "quality")
 
 
 def matcher(tier: Tier) -> Matcher:
@@ -91,9 +93,9 @@ def align_study(
         If a table lacks a column, or a recording stands twice.
     """
     table = sorted_recordings(recordings)
-    items = windows_with_events(table, events, windows)
+    items = windows_with_events(table, events, windows, derived=derived_columns(study))
     pairs: list[pd.DataFrame] = []
-    abstentions: list[dict[str, str]] = []
+    abstentions: list[pd.DataFrame] = []
     losses = without_window(table, events, items)
     balance: list[dict[str, Any]] = []
     clocks: dict[tuple[str, str, str], Clock] = {}
@@ -102,17 +104,17 @@ def align_study(
     for pairing in study.pairings:
         a, b = side_table(pairing.a, table, items), side_table(pairing.b, table, items)
         named = candidates(pairing, a, b)
-        if not named:
+        if not len(named):
             losses.append(_nobody(pairing, a, b))
             continue
-        refused = refusals(pairing, a, b, named)
-        work = Work(pairing, a, b, tuple(pair for pair in named if pair not in refused))
+        still_open, refused = refusals(pairing, a, b, named)
+        work = Work(pairing, a, b, still_open)
         found = matcher(pairing.tier)(work)
+        left = _abstained(found)
+        _check(work, found, left)
         frame = _pairs(work, found)
-        _check(work, found)
         pairs.append(_sorted(frame))
-        both = {**refused, **found.abstentions}
-        abstentions += [_abstention(work, pair, both[pair]) for pair in named if pair in both]
+        abstentions.append(_abstentions(work, Abstained.joined([refused, left])))
         losses += found.losses + _unbalanced(pairing, found.balance)
         balance += found.balance
         of_clocks += clock_rows(work, found.clocks)
@@ -122,7 +124,7 @@ def align_study(
             clocks[pairing.name, a.name(pair.a), b.name(pair.b)] = clock
     return AlignResult(
         pairs=_joined(pairs, PAIRS.names),
-        abstentions=pd.DataFrame(abstentions, columns=_without_study(ABSTENTIONS.names)),
+        abstentions=_joined(abstentions, ABSTENTIONS.names),
         losses=pd.DataFrame(losses, columns=_without_study(LOSSES.names)),
         clocks=clocks,
         clock_rows=pd.DataFrame(of_clocks, columns=_without_study(CLOCKS.names)),
@@ -157,58 +159,55 @@ def _sorted(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.sort_values(by, kind="stable").reset_index(drop=True)
 
 
-def _abstention(work: Work, pair: RecordingPair, why: Abstention) -> dict[str, str]:
-    return {
-        "recording_a": work.a.name(pair.a),
-        "recording_b": work.b.name(pair.b),
-        "tier": str(work.pairing.tier),
-        "rule": work.pairing.name,
-        "reason": why.reason,
-        "remedy": why.remedy,
+def _abstained(found: Matched) -> Abstained:
+    given = found.abstentions
+    return given if isinstance(given, Abstained) else Abstained.of(given)
+
+
+def _abstentions(work: Work, left: Abstained) -> pd.DataFrame:
+    """Rows of table ``abstentions``, by recordings; texts that rows share are one object."""
+    order = np.lexsort((left.b, left.a))
+    reasons = np.array([why.reason for why in left.why], dtype=object)
+    remedies = np.array([why.remedy for why in left.why], dtype=object)
+    which = left.which[order]
+    columns = {
+        "recording_a": work.a.recordings["recording"].to_numpy(dtype=object)[left.a[order]],
+        "recording_b": work.b.recordings["recording"].to_numpy(dtype=object)[left.b[order]],
+        "tier": np.full(len(left), str(work.pairing.tier), dtype=object),
+        "rule": np.full(len(left), work.pairing.name, dtype=object),
+        "reason": reasons[which],
+        "remedy": remedies[which],
     }
+    return pd.DataFrame(columns, dtype=object)
 
 
 def _nobody(pairing: Pairing, a: SideTable, b: SideTable) -> dict[str, Any]:
     sides = f"{len(a.recordings)} recordings of side a, {len(b.recordings)} of side b"
-    return {
-        "dataset": (pairing.a.dataset or ["*"])[0],
-        "recording": None,
-        "stage": "pairing",
-        "item": "candidate",
-        "action": "flagged",
-        "count": 0,
-        "reason": f"{pairing.name}: no recording pair fits {pairing.tier}: {sides}",
-        "where": None,
-    }
+    return candidate_loss(pairing, 0, f"no recording pair fits {pairing.tier}: {sides}")
 
 
 def _unbalanced(pairing: Pairing, balance: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Flag covariates that still differ: the caliper bounds each pair, and not their mean."""
-    if not isinstance(pairing, SameCondition):
-        return []
+    """Flag covariates that still differ where the study bounds the difference."""
+    limit = getattr(pairing, "max_smd", None)
     return [
-        {
-            "dataset": (pairing.a.dataset or ["*"])[0],
-            "recording": None,
-            "stage": "pairing",
-            "item": "candidate",
-            "action": "flagged",
-            "count": row["n_pairs"],
-            "reason": f"{pairing.name}: {row['covariate']} differs by {row['smd_after']:.2f} SD "
-            f"between the sides of the pairs of {row['pool']}; narrow the caliper",
-            "where": None,
-        }
+        candidate_loss(
+            pairing,
+            row["n_pairs"],
+            f"{row['covariate']} differs by {row['smd_after']:.2f} SD between the sides of the "
+            f"pairs of {row['pool']}; narrow the caliper",
+        )
         for row in balance
-        if row["smd_after"] > MAX_SMD
+        if limit is not None and row["smd_after"] >= limit and row["pool"] != POOLED
     ]
 
 
-def _check(work: Work, found: Matched) -> None:
+def _check(work: Work, found: Matched, left: Abstained) -> None:
     """Hold the invariant of the tables: each open recording pair in exactly one of the two."""
+    n = len(work.b.recordings)
     rec_a, rec_b = work.a.items["rec"].to_numpy(), work.b.items["rec"].to_numpy()
-    paired = set(zip(rec_a[found.a].tolist(), rec_b[found.b].tolist(), strict=True))
-    abstained = {tuple(pair) for pair in found.abstentions}
-    if paired & abstained or paired | abstained != {tuple(pair) for pair in work.open}:
+    paired = pd.unique(rec_a[found.a] * n + rec_b[found.b])
+    answered = np.sort(np.concatenate([paired, left.a * n + left.b]))
+    if not np.array_equal(answered, np.sort(work.open.a * n + work.open.b)):
         raise RuntimeError(
             f"{MODULES[work.pairing.tier]} left recording pairs of {work.pairing.name} neither "
             "paired nor abstained, or made them both: a bug"
@@ -217,48 +216,64 @@ def _check(work: Work, found: Matched) -> None:
 
 def _pairs(work: Work, found: Matched) -> pd.DataFrame:
     a, b = work.a, work.b
-    left = a.items.iloc[found.a].reset_index(drop=True)
-    right = b.items.iloc[found.b].reset_index(drop=True)
-    frame = pd.DataFrame(
-        {
-            "tier": str(work.pairing.tier),
-            "rule": work.pairing.name,
-            "modality_a": str(work.pairing.a.modality),
-            "modality_b": str(work.pairing.b.modality),
-            "recording_a": _of(a, "recording", left),
-            "recording_b": _of(b, "recording", right),
-            "window_a": left["window"].astype(np.int32),
-            "window_b": right["window"].astype(np.int32),
-            "person_a": _of(a, "person", left),
-            "person_b": _of(b, "person", right),
-            "concept": _concepts(left["concept"], right["concept"]),
-            "stimulus": left["stimulus"].where(left["stimulus"] == right["stimulus"], None),
-            "split": _of(a, "split", left),
-            "soa_ratio": _ratio(a.soa[left["rec"]], b.soa[right["rec"]]),
-            "quality": np.minimum(left["quality"], right["quality"]).astype(float),
-        }
+    left, right = (
+        {name: side.items[name].to_numpy()[rows] for name in _OF_ITEMS}
+        for side, rows in ((a, found.a), (b, found.b))
     )
+    n = found.a.size
+    columns: dict[str, npt.NDArray[Any]] = {
+        "tier": _same(work.pairing.tier, n),
+        "rule": _same(work.pairing.name, n),
+        "modality_a": _same(work.pairing.a.modality, n),
+        "modality_b": _same(work.pairing.b.modality, n),
+        "recording_a": _of(a, "recording", left["rec"]),
+        "recording_b": _of(b, "recording", right["rec"]),
+        "window_a": left["window"].astype(np.int32),
+        "window_b": right["window"].astype(np.int32),
+        "person_a": _of(a, "person", left["rec"]),
+        "person_b": _of(b, "person", right["rec"]),
+        "concept": _concepts(left["concept"], right["concept"]),
+        "stimulus": _stimuli(left["stimulus"], right["stimulus"]),
+        "split": _of(a, "split", left["rec"]),
+        "soa_ratio": _ratio(a.soa[left["rec"]], b.soa[right["rec"]]),
+        "quality": np.minimum(left["quality"], right["quality"]).astype(float),
+    }
+    frame = pd.DataFrame({name: _objects(values) for name, values in columns.items()})
     for name, values in found.columns.items():
-        frame[name] = values
+        frame[name] = _objects(values)
     for name in _without_study(PAIRS.names):
         if name not in frame.columns and name != "pair_id":
             frame[name] = np.nan
     for name in ("n_alternatives", "segment"):
         frame[name] = frame[name].astype("Int32")
     frame["confidence"] = confidence(frame)
-    frame["pair_id"] = _ids(frame)
+    frame["pair_id"] = _objects(_ids(frame))
     return frame
 
 
-def _of(side: SideTable, column: str, items: pd.DataFrame) -> npt.NDArray[Any]:
-    values = side.recordings[column].to_numpy(dtype=object)
-    return np.asarray(values[items["rec"].to_numpy(dtype=np.int64)], dtype=object)
+def _stimuli(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    both = a.copy()
+    both[a != b] = None
+    return both
 
 
-def _concepts(a: pd.Series, b: pd.Series) -> npt.NDArray[Any]:
+def _objects(values: npt.NDArray[Any]) -> npt.NDArray[Any] | pd.Series:
+    """Keep texts as they are: a million rows point at a few thousand of them."""
+    return pd.Series(values, dtype=object) if values.dtype == object else values
+
+
+def _same(value: object, n: int) -> npt.NDArray[Any]:
+    return np.full(n, str(value), dtype=object)
+
+
+def _of(side: SideTable, column: str, rec: Integers) -> npt.NDArray[Any]:
+    return np.asarray(side.recordings[column].to_numpy(dtype=object)[rec], dtype=object)
+
+
+def _concepts(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Take the concept both share; for mapped ones, which share none, that of side a."""
-    both = shared(a.to_numpy(), b.to_numpy())
-    return np.where(pd.isna(both), a.to_numpy(dtype=object), both)
+    both = shared(a, b)
+    return np.where(pd.isna(both), a, both)
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:
@@ -268,7 +283,14 @@ def _ratio(a: Floats, b: Floats) -> Floats:
     return ratio
 
 
-def _ids(frame: pd.DataFrame) -> list[str]:
-    columns = ["tier", "rule", "recording_a", "window_a", "recording_b", "window_b"]
-    rows = zip(*(frame[name].astype(str).tolist() for name in columns), strict=True)
-    return [blake2b("\x1f".join(row).encode(), digest_size=10).hexdigest() for row in rows]
+def _ids(frame: pd.DataFrame) -> npt.NDArray[Any]:
+    columns = ("recording_a", "window_a", "recording_b", "window_b")
+    values = [frame[name].tolist() for name in columns]
+    start = "\x1f".join(frame[["tier", "rule"]].iloc[0]) if len(frame) else ""
+    return np.array(
+        [
+            blake2b(f"{start}\x1f{a}\x1f{i}\x1f{b}\x1f{j}".encode(), digest_size=10).hexdigest()
+            for a, i, b, j in zip(*values, strict=True)
+        ],
+        dtype=object,
+    )

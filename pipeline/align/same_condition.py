@@ -9,62 +9,62 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from neuropair.pipeline.align.concepts import classes
-from neuropair.pipeline.align.pooled import Keys, match_pooled
-from neuropair.pipeline.align.reasons import Abstention
-from neuropair.pipeline.align.types import Integers, Matched, RecordingPair, SideTable, Work
+from neuropair.pipeline.align.concepts import agree
+from neuropair.pipeline.align.pooled import match_pooled
+from neuropair.pipeline.align.pools import keys_of
+from neuropair.pipeline.align.reasons import Abstained, Abstention
+from neuropair.pipeline.align.types import Integers, Matched, RecordingPairs, SideTable, Work
 from neuropair.schemas.study import SameCondition
 
 
 def match(work: Work) -> Matched:
     """Pair windows whose concepts are equal or mapped to each other."""
-    assert isinstance(work.pairing, SameCondition)
-    keys = _keys(work, work.pairing)
+    pairing = work.pairing
+    assert isinstance(pairing, SameCondition)
+    keys = keys_of(work, lambda a, b: agree(a, b, pairing.concepts), None)
 
     def evidence(rows_a: Integers, _: Integers) -> npt.NDArray[Any]:
         return np.full(rows_a.size, "condition", dtype=object)
 
-    return match_pooled(work, keys, explain=lambda pair: _explain(work, pair), evidence=evidence)
-
-
-def _keys(work: Work, pairing: SameCondition) -> Keys:
-    """Blocks are the concepts that mappings tie together; within, only agreeing ones partner."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    codes, names = [], []
-    for side in (work.a, work.b):
-        code, name = pd.factorize(side.items["concept"], sort=True)
-        codes.append(np.asarray(code, dtype=np.int64))
-        names.append([str(value) for value in name])
-    agreeing = set(classes(names[0], names[1], pairing.concepts))
-    compatible = np.array(
-        [[(a, b) in agreeing for b in names[1]] for a in names[0]], dtype=bool
-    ).reshape(len(names[0]), len(names[1]))
-    one, other = np.nonzero(compatible)
-    n = len(names[0]) + len(names[1])
-    tied = coo_array((np.ones(one.size), (one, len(names[0]) + other)), shape=(n, n))
-    _, component = connected_components(tied, directed=False)
-    blocks = (
-        component[: len(names[0])].astype(object)[codes[0]],
-        component[len(names[0]) :].astype(object)[codes[1]],
-    )
-    return Keys(blocks, (codes[0], codes[1]), compatible, spread_by_block=True)
-
-
-def _explain(work: Work, pair: RecordingPair) -> Abstention:
-    concepts = [_few(_concepts(side, rec)) for side, rec in ((work.a, pair.a), (work.b, pair.b))]
-    exact = getattr(work.pairing, "exact", [])
-    also = f" and equal {', '.join(exact)}" if exact else ""
-    return Abstention(
-        f"no-common-concept: {concepts[0]} and {concepts[1]}: no events of agreeing concept{also}",
-        f"map them under 'concepts' of pairing {work.pairing.name} if they mean the same",
+    return match_pooled(
+        work, keys, explain=lambda pairs: _explain(work, pairing, pairs), evidence=evidence
     )
 
 
-def _concepts(side: SideTable, rec: int) -> list[str]:
+def _explain(work: Work, pairing: SameCondition, pairs: RecordingPairs) -> Abstained:
+    """One reason for all recordings of the same concepts."""
+    exact = [name.replace("_", " ") for name in pairing.exact]
+    known = (side.items["repetition_class"].notna().any() for side in (work.a, work.b))
+    if pairing.repetition_class == "exact" and "repetition_class" not in pairing.exact:
+        exact += ["repetition class"] if all(known) else []
+    names_a, of_a = _concepts(work.a, pairs.a)
+    names_b, of_b = _concepts(work.b, pairs.b)
+    codes, which = np.unique(of_a * len(names_b) + of_b, return_inverse=True)
+    why = []
+    for code in codes.tolist():
+        one, other = names_a[code // len(names_b)], names_b[code % len(names_b)]
+        also = f" and equal {', '.join(exact)}" if exact else ""
+        why.append(
+            Abstention(
+                f"no-common-concept: {one} and {other}: no events of agreeing concept{also}",
+                f"map them under 'concepts' of pairing {pairing.name} if they mean the same",
+            )
+        )
+    return Abstained(pairs.a, pairs.b, which.astype(np.int64), tuple(why))
+
+
+def _concepts(side: SideTable, rec: Integers) -> tuple[list[str], Integers]:
+    """Concepts of the recordings in words, and which words are those of each."""
+    asked, which = np.unique(rec, return_inverse=True)
+    words = [_few(_concepts_of(side, row)) for row in asked.tolist()]
+    names = sorted(set(words))
+    number = {name: k for k, name in enumerate(names)}
+    codes = np.array([number[word] for word in words], dtype=np.int64)
+    return names, codes[which] if codes.size else np.zeros(0, dtype=np.int64)
+
+
+def _concepts_of(side: SideTable, rec: int) -> list[str]:
     rows = side.rows(rec, "event")
     rows = rows[side.items["chosen"].to_numpy()[rows]]
     return sorted(set(side.items["concept"].to_numpy()[rows]))

@@ -11,87 +11,62 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from neuropair.pipeline.align.concepts import shared
-from neuropair.pipeline.align.pooled import Keys, match_pooled
-from neuropair.pipeline.align.reasons import Abstention
+from neuropair.pipeline.align.pooled import match_pooled
+from neuropair.pipeline.align.pools import keys_of, text_codes
+from neuropair.pipeline.align.reasons import Abstained, Abstention
 from neuropair.pipeline.align.types import (
-    Bools,
-    Floats,
     Integers,
     Matched,
     RecordingPair,
-    SideTable,
+    RecordingPairs,
     Work,
 )
 from neuropair.schemas.kinds import Tier
 from neuropair.schemas.study import SameStimulus
+from neuropair.schemas.vocabulary import is_within
 
 
 def match(work: Work) -> Matched:
     """Pair windows of equal stimulus, repetition class and concept."""
     assert isinstance(work.pairing, SameStimulus)
-    refused = _intervals_differ(work) if work.pairing.tier is Tier.T4 else {}
-    left = replace(work, open=tuple(pair for pair in work.open if pair not in refused))
-    groups_a, groups_b, compatible = _groups(work)
-    keys = Keys(
-        blocks=(_keys(work.a), _keys(work.b)),
-        groups=(groups_a, groups_b),
-        compatible=compatible,
-        spread_by_block=False,
-    )
+    still_open, refused = work.open, Abstained.of({})
+    if work.pairing.tier is Tier.T4:
+        still_open, refused = _intervals_differ(work, work.pairing)
+    stimuli = text_codes(work.a.items["stimulus"], work.b.items["stimulus"])
     found = match_pooled(
-        left,
-        keys,
-        explain=_Explainer(work),
+        replace(work, open=still_open),
+        keys_of(work, _seen_alike, stimuli),
+        explain=_Explainer(work).all,
         evidence=lambda rows_a, rows_b: _evidence(work, rows_a, rows_b),
     )
-    return replace(found, abstentions={**found.abstentions, **refused})
+    assert isinstance(found.abstentions, Abstained)
+    return replace(found, abstentions=Abstained.joined([found.abstentions, refused]))
 
 
-def _keys(side: SideTable) -> npt.NDArray[Any]:
-    return side.items["stimulus"].to_numpy(dtype=object)
+def _seen_alike(a: str, b: str) -> bool:
+    """To see a tool and to imagine it are two events of one stimulus (science.md section 4)."""
+    return is_within(a, b) or is_within(b, a)
 
 
-def _groups(work: Work) -> tuple[Integers, Integers, Bools]:
-    """Concept and repetition class of each item, and which of a goes with which of b.
-
-    A class that one side does not know goes with any. Concepts must agree: to see a tool and to
-    imagine it are two events of one stimulus (science.md section 4).
-    """
-    coded, kinds = [], []
-    for side in (work.a, work.b):
-        table = side.items[["concept", "repetition_class"]].astype(object)
-        table = table.where(table.notna(), "")
-        codes, values = pd.factorize(pd.MultiIndex.from_frame(table), sort=True)
-        coded.append(np.asarray(codes, dtype=np.int64))
-        kinds.append([tuple(value) for value in values])
-    first = [kind for kind in kinds[0] for _ in kinds[1]]
-    second = [kind for _ in kinds[0] for kind in kinds[1]]
-    concepts = shared(
-        np.array([kind[0] for kind in first], dtype=object),
-        np.array([kind[0] for kind in second], dtype=object),
+def _intervals_differ(work: Work, pairing: SameStimulus) -> tuple[RecordingPairs, Abstained]:
+    one, other = work.a.soa[work.open.a], work.b.soa[work.open.b]
+    known = (one > 0) & (other > 0)
+    ratio = np.full(one.size, np.nan)
+    ratio[known] = np.maximum(one, other)[known] / np.minimum(one, other)[known]
+    refused = ratio > pairing.max_soa_ratio
+    out = work.open.at(refused)
+    rounded = np.column_stack([one[refused], other[refused]]).round(2)
+    values, which = np.unique(rounded, axis=0, return_inverse=True)
+    why = tuple(
+        Abstention(
+            f"soa-ratio: median stimulus intervals of {a:.2f} s and {b:.2f} s, ratio "
+            f"{max(a, b) / max(min(a, b), 1e-9):.1f} above {pairing.max_soa_ratio:g}",
+            f"raise 'max_soa_ratio' of pairing {pairing.name} if the responses are comparable",
+        )
+        for a, b in values.tolist()
     )
-    classes = [a[1] == b[1] or not a[1] or not b[1] for a, b in zip(first, second, strict=True)]
-    agree = np.array([c is not None for c in concepts], dtype=bool) & np.array(classes, dtype=bool)
-    return coded[0], coded[1], agree.reshape(len(kinds[0]), len(kinds[1]))
-
-
-def _intervals_differ(work: Work) -> dict[RecordingPair, Abstention]:
-    assert isinstance(work.pairing, SameStimulus)
-    refused = {}
-    for pair in work.open:
-        soa: Floats = np.array([work.a.soa[pair.a], work.b.soa[pair.b]])
-        ratio = float(soa.max() / soa.min()) if (soa > 0).all() else float("nan")
-        if ratio > work.pairing.max_soa_ratio:
-            refused[pair] = Abstention(
-                f"soa-ratio: median stimulus intervals of {soa[0]:.2f} s and {soa[1]:.2f} s, ratio "
-                f"{ratio:.1f} above {work.pairing.max_soa_ratio:g}",
-                f"raise 'max_soa_ratio' of pairing {work.pairing.name} if the responses are "
-                "comparable",
-            )
-    return refused
+    return work.open.at(~refused), Abstained(out.a, out.b, which.ravel().astype(np.int64), why)
 
 
 def _evidence(work: Work, rows_a: Integers, rows_b: Integers) -> npt.NDArray[Any]:
@@ -106,18 +81,23 @@ class _Explainer:
 
     def __init__(self, work: Work) -> None:
         self._sides = (work.a, work.b)
-        self._known: dict[tuple[int, int], dict[str, set[str]]] = {}
+        self._known: dict[tuple[int, int], tuple[dict[str, set[str]], set[str]]] = {}
 
-    def __call__(self, pair: RecordingPair) -> Abstention:
-        a, b = self._names(0, pair.a), self._names(1, pair.b)
-        keys_a, keys_b = (set().union(*names.values()) for names in (a, b))
+    def all(self, pairs: RecordingPairs) -> Abstained:
+        """Say it of many pairs; equal answers are one."""
+        number: dict[Abstention, int] = {}
+        which = [number.setdefault(self._why(pair), len(number)) for pair in pairs]
+        return Abstained(pairs.a, pairs.b, np.array(which, dtype=np.int64), tuple(number))
+
+    def _why(self, pair: RecordingPair) -> Abstention:
+        (a, keys_a), (b, keys_b) = self._names(0, pair.a), self._names(1, pair.b)
         if both := keys_a & keys_b:
             return Abstention(
                 f"no-common-concept: {len(both)} stimuli are common, and their concepts, "
                 "repetition classes or exact columns differ",
                 "check the concepts and repetition classes of the two recipes",
             )
-        names = sorted((set(a) & set(b)) - {""})
+        names = sorted((a.keys() & b.keys()) - {""})
         counts = f"{len(keys_a)} and {len(keys_b)} evidenced stimuli, none in common"
         if not names:
             code = "no-common-stimulus" if keys_a and keys_b else "no-evidenced-stimulus"
@@ -134,15 +114,19 @@ class _Explainer:
             "'identity: name' with 'because' in both recipes",
         )
 
-    def _names(self, side: int, rec: int) -> dict[str, set[str]]:
-        """Name (without folders; "" for none) -> evidenced keys, of a recording's events."""
+    def _names(self, side: int, rec: int) -> tuple[dict[str, set[str]], set[str]]:
+        """Name (without folders; "" for none) -> evidenced keys, of a recording; and all keys."""
         if (side, rec) not in self._known:
             table = self._sides[side]
             rows = table.rows(rec, "event")
-            items = table.items.iloc[rows[table.items["chosen"].to_numpy()[rows]]]
+            rows = rows[table.items["chosen"].to_numpy()[rows]]
+            keys, names = (
+                table.items[column].to_numpy(dtype=object)[rows].tolist()
+                for column in ("stimulus", "stimulus_name")
+            )
             found: dict[str, set[str]] = {}
-            for key, name in zip(items["stimulus"], items["stimulus_name"], strict=True):
+            for key, name in zip(keys, names, strict=True):
                 base = name.replace("\\", "/").rsplit("/", 1)[-1] if isinstance(name, str) else ""
                 found.setdefault(base, set()).update([key] if isinstance(key, str) else [])
-            self._known[side, rec] = found
+            self._known[side, rec] = found, {key for key in keys if isinstance(key, str)}
         return self._known[side, rec]

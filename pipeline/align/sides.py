@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from neuropair.pipeline.align.covariates import STORED, add_derived, is_stimulus
 from neuropair.pipeline.align.types import SLIDING, Bools, Floats, Integers, SideTable
 from neuropair.schemas.errors import NeuropairError
 from neuropair.schemas.study import Side
@@ -23,12 +24,9 @@ _TEXTS = [
     "trial_type",
     "repetition_class",
 ]
-COVARIATES = ["preceding_interval", "run_position", "response_time", "repetition"]
 MAX_INTERVAL = 10.0
 """s. Longer intervals are equal: what a pause of a minute does, one of ten seconds does (science.md
 section 4)."""
-NO_STIMULI = ("response", "marker")
-"""Concepts of what is not shown to the person: it does not count into the stimulus interval."""
 _NEEDED = {
     "recordings": [
         "recording",
@@ -43,7 +41,7 @@ _NEEDED = {
     "events": ["recording", "event", "onset", "concept"],
     "windows": ["recording", "window", "kind", "event", "onset"],
 }
-_OPTIONAL = ["session", "task", "run", "reason", "sfreq_source"]
+_OPTIONAL = ["session", "task", "run", "reason", "acq_time", "sfreq_source"]
 
 
 def check_columns(frame: pd.DataFrame, table: str) -> None:
@@ -79,14 +77,17 @@ def sorted_recordings(recordings: pd.DataFrame) -> pd.DataFrame:
     for name in _OPTIONAL:
         if name not in table.columns:
             table[name] = None
-    for name in [*_NEEDED["recordings"], "session", "task", "run", "reason"]:
+    for name in [*_NEEDED["recordings"], "session", "task", "run", "reason", "acq_time"]:
         table[name] = _text(table[name])
     table["sfreq_source"] = pd.to_numeric(table["sfreq_source"]).astype(float)
     return table
 
 
 def windows_with_events(
-    recordings: pd.DataFrame, events: pd.DataFrame, windows: pd.DataFrame | None
+    recordings: pd.DataFrame,
+    events: pd.DataFrame,
+    windows: pd.DataFrame | None,
+    derived: frozenset[str] = frozenset(),
 ) -> pd.DataFrame:
     """One row a window of a recording that could be read, with what is known of its event.
 
@@ -97,6 +98,9 @@ def windows_with_events(
     events, windows : pandas.DataFrame
         Tables ``events`` and ``windows`` without ``study``. Without windows, the event's number
         stands for the window's, and quality is unknown.
+    derived : frozenset of str
+        Columns of `add_derived` to add; they are found among all events, those without a window
+        included.
 
     Returns
     -------
@@ -106,12 +110,30 @@ def windows_with_events(
     """
     check_columns(events, "events")
     table = _events(recordings, events)
+    _check_once(recordings, table, "event")
+    add_derived(table, derived)
     if windows is None or not len(windows):
         table["window"], table["kind"], table["quality"] = table["event"], "event", np.nan
     else:
         check_columns(windows, "windows")
         table = _windows(recordings, windows, table)
-    return table.sort_values(["row", "window"], kind="stable").reset_index(drop=True)
+    order = np.lexsort((table["window"], table["row"]))
+    if (np.diff(order) == 1).all():
+        return table.reset_index(drop=True)
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _check_once(recordings: pd.DataFrame, table: pd.DataFrame, number: str) -> None:
+    """Refuse an event or a window that stands twice: its pairs would, too."""
+    order = np.lexsort((table[number], table["row"]))
+    row, event = table["row"].to_numpy()[order], table[number].to_numpy()[order]
+    twice = np.flatnonzero((np.diff(row) == 0) & (np.diff(event) == 0))
+    if twice.size:
+        raise NeuropairError(
+            f"{number} {event[twice[0]]} stands more than once ({twice.size} such {number}s).",
+            where=f"table {number}s, recording {recordings['recording'].iloc[int(row[twice[0]])]}",
+            remedy=f"give each {number} of a recording once",
+        )
 
 
 def _rows(recordings: pd.DataFrame, frame: pd.DataFrame) -> Integers:
@@ -136,7 +158,7 @@ def _events(recordings: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     for name in _TEXTS:
         table[name] = _text(events[name]) if name in events.columns else None
         table[name] = table[name].astype(object)
-    for name in COVARIATES:
+    for name in STORED:
         given = name in events.columns
         table[name] = pd.to_numeric(events[name]).astype(float) if given else np.nan
     table["preceding_interval"] = table["preceding_interval"].clip(upper=MAX_INTERVAL)
@@ -158,6 +180,7 @@ def _windows(recordings: pd.DataFrame, windows: pd.DataFrame, events: pd.DataFra
             else np.nan,
         }
     )
+    _check_once(recordings, table, "window")
     known = events.drop(columns="onset")
     merged = table.merge(known, on=["row", "event"], how="left", validate="many_to_one")
     sliding = merged["kind"].to_numpy() == SLIDING
@@ -180,9 +203,14 @@ def without_window(
     recordings: pd.DataFrame, events: pd.DataFrame, items: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """Count the events that have no window, as rows of table ``losses``."""
-    table = _events(recordings, events)
-    cut = pd.MultiIndex.from_frame(items.loc[items["kind"] == "event", ["row", "event"]])
-    left = table[~pd.MultiIndex.from_frame(table[["row", "event"]]).isin(cut)]
+    if "recording" not in events.columns or not len(events):
+        return []
+    rows = _rows(recordings, events)
+    given = rows[rows >= 0], events["event"].to_numpy(dtype=np.int64)[rows >= 0]
+    of_event = (items["kind"] == "event").to_numpy()
+    cut = items["row"].to_numpy()[of_event], items["event"].to_numpy()[of_event]
+    span = int(max((part[1].max(initial=0) for part in (given, cut)), default=0)) + 1
+    left = given[0][~np.isin(given[0] * span + given[1], cut[0] * span + cut[1])]
     return [
         {
             "dataset": recordings["dataset"].iloc[row],
@@ -194,7 +222,7 @@ def without_window(
             "reason": "the event has no window",
             "where": None,
         }
-        for row, n in sorted(Counter(left["row"].tolist()).items())
+        for row, n in sorted(Counter(left.tolist()).items())
     ]
 
 
@@ -241,12 +269,10 @@ def _chosen(side: Side, concepts: pd.Series) -> npt.NDArray[np.bool_]:
 
 def _median_interval(items: pd.DataFrame, n: int) -> Floats:
     """Median time between successive stimuli: responses and marks between them do not count."""
-    others = [
-        name
-        for name in items["concept"].unique()
-        if name == SLIDING or any(is_within(name, ancestor) for ancestor in NO_STIMULI)
-    ]
-    stimuli = items[~items["concept"].isin(others)].sort_values(["rec", "onset"], kind="stable")
-    between = stimuli["onset"].diff().where(stimuli["rec"].diff() == 0)
-    medians = between.groupby(stimuli["rec"]).median()
-    return medians.reindex(range(n)).to_numpy(dtype=float)
+    shown = is_stimulus(items["concept"]) & (items["concept"] != SLIDING).to_numpy(dtype=bool)
+    rec, onset = items["rec"].to_numpy()[shown], items["onset"].to_numpy()[shown]
+    order = np.lexsort((onset, rec))
+    between = np.diff(onset[order], prepend=np.nan)
+    between[np.r_[True, np.diff(rec[order]) != 0][: rec.size]] = np.nan
+    medians = pd.Series(between).groupby(rec[order]).median()
+    return np.asarray(medians.reindex(range(n)), dtype=np.float64)

@@ -11,7 +11,7 @@ from neuropair.pipeline.align.vote import Floats
 def sliding_onsets(
     clock: Clock | None, duration_a: float, duration_b: float, length: float, step: float
 ) -> tuple[Floats, Floats]:
-    """Onsets of windows that lie within both recordings, on either clock.
+    """Onsets of windows that lie within both recordings and one segment, on either clock.
 
     Parameters
     ----------
@@ -32,10 +32,27 @@ def sliding_onsets(
     >>> sliding_onsets(None, 10.0, 7.5, 2.0, 2.0)[0].tolist()
     [0.0, 2.0, 4.0]
     """
-    first, last = 0.0, min(duration_a, duration_b)
-    if clock is not None:
-        first = max(0.0, float(clock.to_a(0.0)))
-        last = min(duration_a, float(clock.to_a(duration_b)))
+    if clock is None:
+        onsets = _grid(0.0, min(duration_a, duration_b), length, step)
+        return onsets, onsets.copy()
+    parts_a, parts_b = [np.zeros(0)], [np.zeros(0)]
+    for segment in clock.segments:
+        first = max(0.0, segment.start, float(segment.to_a(0.0)))
+        last = min(duration_a, segment.stop, float(segment.to_a(duration_b)))
+        onsets = _grid(first, last, length, step)
+        parts_a.append(onsets)
+        parts_b.append(segment.to_b(onsets))
+    return np.concatenate(parts_a), np.concatenate(parts_b)
+
+
+def held(clock: Clock, onsets: Floats, length: float) -> Floats:
+    """Keep the windows on a's clock that lie within one segment of the clock."""
+    at = clock.segment_at(onsets)
+    kept: Floats = onsets[(at >= 0) & (at == clock.segment_at(onsets + length))]
+    return kept
+
+
+def _grid(first: float, last: float, length: float, step: float) -> Floats:
     n = max(0, int(np.floor((last - first - length) / step + 1e-9)) + 1)
-    onsets: Floats = np.asarray(first + step * np.arange(n), dtype=float)
-    return onsets, (onsets.copy() if clock is None else clock.to_b(onsets))
+    onsets: Floats = first + step * np.arange(n, dtype=np.float64)
+    return onsets

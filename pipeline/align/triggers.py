@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from neuropair.pipeline.align.clock import Clock, align_clocks
 from neuropair.pipeline.align.concepts import shared
+from neuropair.pipeline.align.hints import hint, likelier, with_hint
 from neuropair.pipeline.align.losses import event_loss, loss
 from neuropair.pipeline.align.reasons import Abstention
 from neuropair.pipeline.align.types import (
@@ -34,12 +36,26 @@ class Aligned:
     b: Integers
     kind: str
 
+    def difference(self, onset_a: Floats, onset_b: Floats) -> Floats:
+        """Onset of b minus that of a on a's clock, s."""
+        found = np.full(onset_a.shape, np.nan)
+        at = self.clock.segment_at(onset_a)
+        # by the segment of a: a clock that was set back shows one time on b twice
+        for number, segment in enumerate(self.clock.segments):
+            mine = at == number
+            found[mine] = segment.to_a(onset_b[mine]) - onset_a[mine]
+        return found
+
 
 def match(work: Work) -> Matched:
     """Align every open recording pair and pair the windows that fall together."""
     assert isinstance(work.pairing, Simultaneous)
     answers = {pair: align_pair(work.pairing, work.a, work.b, pair) for pair in work.open}
-    abstentions = {p: found for p, found in answers.items() if isinstance(found, Abstention)}
+    abstentions = {
+        pair: with_hint(found, hint(work, pair))
+        for pair, found in answers.items()
+        if isinstance(found, Abstention)
+    }
     clocks = {p: found for p, found in answers.items() if isinstance(found, Clock)}
     for pair, rival in _rivals(clocks, work).items():
         abstentions[pair] = rival
@@ -122,16 +138,16 @@ def _rivals(clocks: dict[RecordingPair, Clock], work: Work) -> dict[RecordingPai
                     if other != pair and mine & set(clocks[other].matched[:, side].tolist())
                 ]
                 if claims:
-                    rivals[pair] = _rival(work, pair, claims[0], side)
+                    rivals[pair] = _rival(work, pair, claims, side)
     return rivals
 
 
-def _rival(work: Work, pair: RecordingPair, other: RecordingPair, side: int) -> Abstention:
+def _rival(work: Work, pair: RecordingPair, others: list[RecordingPair], side: int) -> Abstention:
     sides = (work.a, work.b)
+    mine, theirs = sides[side], sides[1 - side]
     return Abstention(
-        f"ambiguous: {sides[side].name(pair[side])} aligns with "
-        f"{sides[1 - side].name(pair[1 - side])} and with "
-        f"{sides[1 - side].name(other[1 - side])} by the same events",
+        f"ambiguous: {mine.name(pair[side])} aligns with {theirs.name(pair[1 - side])} and with "
+        f"{theirs.name(others[0][1 - side])} by the same events{likelier(work, [pair, *others])}",
         "name the entity that tells the sittings apart in 'together', or exclude the copy",
     )
 
@@ -160,6 +176,7 @@ def _sliding(work: Work, pair: RecordingPair, clock: Clock) -> Aligned:
     left = np.maximum(right - 1, 0)
     gap_left = np.abs(onset_b[order][left] - expected)
     nearest = np.where(gap_left <= np.abs(onset_b[order][right] - expected), left, right)
+    # comparing with NaN is False: no window pairs where no segment of the clock holds
     close = np.abs(onset_b[order][nearest] - expected) <= max(clock.bias / 2, 1e-3)
     _, first = np.unique(nearest[close], return_index=True)
     rows = np.flatnonzero(close)[first]
@@ -198,18 +215,18 @@ def _collect(
 ) -> Matched:
     onset_a, onset_b = work.a.items["onset"].to_numpy(), work.b.items["onset"].to_numpy()
 
-    def joined(values: list[Floats]) -> Floats:
+    def joined(values: Sequence[Floats | Integers]) -> Floats:
         return np.concatenate([np.zeros(0), *values])
 
     a = np.concatenate([np.zeros(0, dtype=np.int64), *[part.a for part in parts]])
     b = np.concatenate([np.zeros(0, dtype=np.int64), *[part.b for part in parts]])
     columns = {
         "evidence": np.full(a.size, "triggers", dtype=object),
-        "time_difference": joined([p.clock.to_a(onset_b[p.b]) - onset_a[p.a] for p in parts]),
+        "time_difference": joined([p.difference(onset_a[p.a], onset_b[p.b]) for p in parts]),
         "clock_interval": joined([p.clock.half_width(onset_a[p.a]) for p in parts]),
         "clock_bias": joined([np.full(p.a.size, p.clock.bias) for p in parts]),
-        "coverage": joined([np.full(p.a.size, p.clock.coverage) for p in parts]),
-        "segment": np.zeros(a.size, dtype=np.int32),
-        "ambiguity": joined([np.full(p.a.size, p.clock.ambiguity) for p in parts]),
+        "coverage": joined([p.clock.at_segment(onset_a[p.a], "coverage") for p in parts]),
+        "segment": joined([p.clock.segment_at(onset_a[p.a]) for p in parts]).astype(np.int32),
+        "ambiguity": joined([p.clock.at_segment(onset_a[p.a], "ambiguity") for p in parts]),
     }
     return Matched(a, b, columns, abstentions, losses, clocks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from neuropair.pipeline.align.clock import Clock
-from neuropair.pipeline.align.reasons import Abstention
+from neuropair.pipeline.align.reasons import Abstained, Abstention
 from neuropair.schemas.study import Pairing
 
 Integers = npt.NDArray[np.int64]
@@ -27,6 +27,31 @@ class RecordingPair(NamedTuple):
 
     a: int
     b: int
+
+
+@dataclass(frozen=True)
+class RecordingPairs:
+    """Many recording pairs: two columns, for there are millions of them in T4 and T5.
+
+    Parameters
+    ----------
+    a, b : ndarray of int
+        Rows of ``SideTable.recordings`` of either side; by `a`, then `b`, each pair once.
+    """
+
+    a: Integers
+    b: Integers
+
+    def __len__(self) -> int:
+        return self.a.size
+
+    def __iter__(self) -> Iterator[RecordingPair]:
+        pairs = zip(self.a.tolist(), self.b.tolist(), strict=True)
+        return (RecordingPair(a, b) for a, b in pairs)
+
+    def at(self, rows: Bools | Integers) -> RecordingPairs:
+        """Those at the positions given, or where the mask given is true."""
+        return RecordingPairs(self.a[rows], self.b[rows])
 
 
 @dataclass(frozen=True)
@@ -66,7 +91,7 @@ class Work:
     pairing: Pairing
     a: SideTable
     b: SideTable
-    open: tuple[RecordingPair, ...]
+    open: RecordingPairs
 
 
 @dataclass
@@ -79,7 +104,7 @@ class Matched:
         Rows of ``Work.a.items`` and ``Work.b.items``; row k of both is pair k.
     columns : Mapping of str to ndarray
         Further columns of table ``pairs``, by name.
-    abstentions : Mapping
+    abstentions : Mapping or Abstained
         Every open recording pair that has no pair, with the reason.
     losses : list of dict
         Rows of table ``losses`` without ``study``.
@@ -94,7 +119,7 @@ class Matched:
     a: Integers
     b: Integers
     columns: Mapping[str, npt.NDArray[Any]]
-    abstentions: Mapping[RecordingPair, Abstention]
+    abstentions: Mapping[RecordingPair, Abstention] | Abstained
     losses: list[dict[str, Any]] = field(default_factory=list)
     clocks: Mapping[RecordingPair, Clock] = field(default_factory=dict)
     balance: list[dict[str, Any]] = field(default_factory=list)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 MAX_DRIFT = 500e-6
 """Quartz in amplifiers is within 100 ppm; five times that covers a wrong nominal rate."""
 BEST_OFFSETS = 12
+_ALWAYS = 6
+"""Offsets tried whatever their votes; further ones need half of the best one's."""
 OFFSET_DISTANCE = 0.3
 """s; the vote's peaks are at least this far apart."""
 MIN_BIN = 0.02
@@ -18,6 +20,8 @@ _MAX_VOTES = 500_000
 """Votes in one round: above it, blocks of successive anchors vote (20 ms a drift at this size)."""
 _MIN_ANCHORS = 50
 _MAX_STEPS = 200
+_MAX_BINS = 2_000_000
+"""Wider bins rather than more: 20 ms hold eleven hours."""
 _BLOCKS = (0.25, 0.5, 0.75)
 
 Floats = npt.NDArray[np.float64]
@@ -93,6 +97,7 @@ def _vote(a: Train, b: Train, anchors: Integers, per_code: Integers, q: float) -
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     lever = np.repeat(times - centre, counts)
     difference = b.times[np.repeat(starts, counts) + within] - np.repeat(times, counts)
+    width = max(width, float(np.ptp(difference)) / _MAX_BINS)
 
     step = min(MAX_DRIFT, width / radius) if radius > 0 else MAX_DRIFT
     n = int(np.ceil(MAX_DRIFT / step))
@@ -116,10 +121,11 @@ def _vote(a: Train, b: Train, anchors: Integers, per_code: Integers, q: float) -
 
 def _peaks(votes: Integers, apart: int) -> list[int]:
     left = votes.copy()
+    least = int(votes.max()) / 2
     found: list[int] = []
     while len(found) < BEST_OFFSETS:
         peak = int(left.argmax())
-        if left[peak] <= 0:
+        if left[peak] <= 0 or (len(found) >= _ALWAYS and left[peak] < least):
             break
         found.append(peak)
         left[max(0, peak - apart) : peak + apart + 1] = 0

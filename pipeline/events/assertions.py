@@ -12,6 +12,7 @@ from neuropair.schemas.recipe import (
     Assertion,
     CountAssertion,
     IntervalAssertion,
+    MediaAssertion,
     UniqueStimuliAssertion,
 )
 from neuropair.schemas.vocabulary import is_within
@@ -21,7 +22,11 @@ _SLACK = 1e-6
 
 
 def check_assertions(
-    table: pd.DataFrame, assertions: Sequence[Assertion], recording: str, where: str
+    table: pd.DataFrame,
+    assertions: Sequence[Assertion],
+    recording: str,
+    where: str,
+    media: pd.DataFrame | None = None,
 ) -> None:
     """Raise if an assertion does not hold.
 
@@ -34,13 +39,15 @@ def check_assertions(
         Recording id.
     where : str
         Names the recipe in the error.
+    media : pandas.DataFrame or None
+        Media clocks of the recording.
 
     Raises
     ------
     AssertionFailedError
         With every assertion that fails, its numbers and the recording.
     """
-    failed = [text for each in assertions for text in _check(table, each, recording)]
+    failed = [text for each in assertions for text in _check(table, each, recording, media)]
     if failed:
         raise AssertionFailedError(
             f"{'; '.join(failed)} ({recording}).",
@@ -50,7 +57,12 @@ def check_assertions(
         )
 
 
-def _check(table: pd.DataFrame, assertion: Assertion, recording: str) -> Iterator[str]:
+def _check(
+    table: pd.DataFrame, assertion: Assertion, recording: str, media: pd.DataFrame | None
+) -> Iterator[str]:
+    if isinstance(assertion, MediaAssertion):
+        yield from _media(media, assertion)
+        return
     chosen = table
     if assertion.concept is not None:
         within = [is_within(concept, assertion.concept) for concept in table["concept"]]
@@ -102,3 +114,20 @@ def _intervals(chosen: pd.DataFrame, assertion: IntervalAssertion, what: str) ->
             f"longest interval of {what}: {high:.3f} s at line {row}, "
             f"asserted at most {assertion.maximum:g} s"
         )
+
+
+def _media(media: pd.DataFrame | None, assertion: MediaAssertion) -> Iterator[str]:
+    if media is None:
+        return
+    columns = ("stimulus", "status", "rate_ppm", "uncertainty")
+    for key, status, ppm, half in zip(*(media[name] for name in columns), strict=True):
+        if status == "measured" and abs(ppm) > assertion.maximum_ppm:
+            yield (
+                f"media clock of {key}: {ppm:+.1f} ppm, asserted at most "
+                f"{assertion.maximum_ppm:g} ppm"
+            )
+        if half > assertion.maximum_uncertainty:
+            yield (
+                f"media clock of {key} ({status}): +/- {half:.3f} s, asserted at most "
+                f"{assertion.maximum_uncertainty:g} s"
+            )

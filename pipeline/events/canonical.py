@@ -10,6 +10,8 @@ import pandas as pd
 
 from neuropair.pipeline.events.columns import require_columns
 from neuropair.pipeline.events.describe import describe
+from neuropair.pipeline.events.lists import join_by_order
+from neuropair.pipeline.events.marks import find_marks
 from neuropair.pipeline.events.tables import RawTable, lines_at
 from neuropair.pipeline.events.timing import (
     Floats,
@@ -39,7 +41,9 @@ class Draft:
     table : pandas.DataFrame
         ``onset, duration, concept, stimulus_name, value, trial_type, hed, response_time,
         attributes, source_row`` sorted by onset, ``rule`` (number of the rule that made the
-        event) and ``repetition_class`` where a column gives it.
+        event), ``folder`` (of its stimulus), ``repetition_class`` where a column gives it,
+        ``stated`` (the duration that table or rule give, s), and for media ``mark_start,
+        mark_end`` (s, NaN where there is no such mark).
     losses : list of Loss
     """
 
@@ -64,8 +68,9 @@ def draft_events(
     *,
     where: str,
     length: float | None = None,
+    listed: RawTable | None = None,
 ) -> Draft:
-    """Apply drops, units, debouncing, rules and delay, in this order.
+    """Apply drops, units, debouncing, the join, rules and delay, in this order.
 
     Parameters
     ----------
@@ -76,11 +81,15 @@ def draft_events(
         Names recipe and entry in errors.
     length : float or None
         Length of the recording, s, where it is known.
+    listed : RawTable or None
+        The recording's rows of the list that the entry joins.
 
     Raises
     ------
     RecipeError
         If the recipe names a column that the table has not.
+    AssertionFailedError
+        If a join by order does not hold.
     DatasetError
         If a cell cannot be read, a row fits no rule, or the unit of time cannot be right.
     """
@@ -95,16 +104,26 @@ def draft_events(
     check_units(raw, frame, at, lasting, entry, recording, length)
     kept = _debounce(raw, frame, at, entry, losses)
     frame, at, lasting = frame[kept], at[kept], lasting[kept]
+    if entry.join is not None and listed is not None:
+        at_join = f"{where}, key join"
+        frame, joined = join_by_order(raw, frame, entry.join, listed, recording, at_join)
+        losses.append(joined)
     rule_of = _assign(raw, frame, entry, where, losses)
+    stated = _stated(lasting, entry.rules, rule_of)
     lasting = _ruled_durations(frame, at, lasting, entry.rules, rule_of)
-    matched = rule_of >= 0
-    frame, at, lasting, rule_of = frame[matched], at[matched], lasting[matched], rule_of[matched]
-    at = at + _delay(entry, len(at), losses)
+    at = at + _shift(entry, int((rule_of >= 0).sum()), losses)
+    marks = find_marks(raw, frame, at, entry.rules, rule_of, losses)
+    rows, rule_of = marks.rows, marks.rules
+    frame, at = frame.iloc[rows], at[rows]
+    lasting = np.where(np.isnan(marks.start) & marks.is_media, np.nan, lasting[rows])
     losses += check_extent(raw, frame, at, length)
     columns, refused = describe(raw, frame, entry, entities(recording), rule_of)
     # pandas would read an object array of text as its own string type, with NaN in place of None
     series = {name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()}
-    return Draft(pd.DataFrame({"onset": at, "duration": lasting, **series}), losses + refused)
+    times = {"stated": stated[rows], "mark_start": marks.start, "mark_end": marks.end}
+    return Draft(
+        pd.DataFrame({"onset": at, "duration": lasting, **series, **times}), losses + refused
+    )
 
 
 def _drop(
@@ -220,6 +239,14 @@ def _assign(
     return rule_of
 
 
+def _stated(lasting: Floats, rules: list[Rule], rule_of: Integers) -> Floats:
+    stated = lasting.copy()
+    for number, rule in enumerate(rules):
+        if rule.duration is not None:
+            stated[(rule_of == number) & np.isnan(lasting)] = rule.duration
+    return stated
+
+
 def _ruled_durations(
     frame: pd.DataFrame, at: Floats, lasting: Floats, rules: list[Rule], rule_of: Integers
 ) -> Floats:
@@ -238,14 +265,19 @@ def _ruled_durations(
     return lasting
 
 
-def _delay(entry: EventsRecipe, count: int, losses: list[Loss]) -> float:
+def _shift(entry: EventsRecipe, count: int, losses: list[Loss]) -> float:
+    seconds = 0.0
+    if entry.synthesise is not None and entry.synthesise.offset and count:
+        seconds = entry.synthesise.offset
+        reason = f"offset of {seconds:g} s applied: {entry.synthesise.offset_source}"
+        losses.append(Loss("events", "event", "repaired", count, reason))
     if entry.delay is None or not count:
-        return 0.0
-    seconds, source = entry.delay.seconds, entry.delay.source
+        return seconds
+    delay, source = entry.delay.seconds, entry.delay.source
     if entry.delay.in_table:
-        reason = f"the table has a delay of {seconds:g} s already: {source}"
+        reason = f"the table has a delay of {delay:g} s already: {source}"
         losses.append(Loss("events", "event", "flagged", count, reason))
-        return 0.0
-    reason = f"delay of {seconds:g} s applied: {source}"
+        return seconds
+    reason = f"delay of {delay:g} s applied: {source}"
     losses.append(Loss("events", "event", "repaired", count, reason))
-    return seconds
+    return seconds + delay

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from neuropair.pipeline.events.lists import require_column
 from neuropair.pipeline.events.tables import RawTable
-from neuropair.schemas.errors import RecipeError
 from neuropair.schemas.recipe import Column, Drop, EventsRecipe, Measure, Rule
 
 
@@ -27,15 +26,12 @@ def require_columns(entry: EventsRecipe, drops: list[Drop], raw: RawTable, where
     RecipeError
         Naming recipe, key, column and table, and the columns that there are.
     """
+    joined = set(entry.join.columns) if entry.join is not None else set()
     for key, column in _named(entry, drops):
-        if column not in raw.columns:
-            close = get_close_matches(column, raw.columns, n=1)
-            meant = f"did you mean {close[0]!r}? " if close else ""
-            raise RecipeError(
-                f"column {column!r} is not in {raw.path}.",
-                where=f"{where}, key {key}",
-                remedy=f"{meant}its columns are {', '.join(raw.columns)}",
-            )
+        # drops, debouncing and onsets come before the join, and cannot see its columns
+        after = key in ("value", "trial_type") or key.startswith("rules.")
+        if not (after and column in joined):
+            require_column(raw, column, f"{where}, key {key}")
 
 
 def _named(entry: EventsRecipe, drops: list[Drop]) -> Iterator[tuple[str, str]]:

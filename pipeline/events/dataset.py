@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -10,28 +9,24 @@ import pandas as pd
 
 from neuropair.pipeline.events.annotations import annotations_table
 from neuropair.pipeline.events.assertions import check_assertions
-from neuropair.pipeline.events.canonical import Draft, draft_events, is_selected
+from neuropair.pipeline.events.canonical import draft_events, entities, is_selected
 from neuropair.pipeline.events.identity import ContentKeys
+from neuropair.pipeline.events.lists import Lists, synthesised_table
+from neuropair.pipeline.events.media import add_media
+from neuropair.pipeline.events.run import Run
 from neuropair.pipeline.events.session import add_intervals, add_repetition, sessions
-from neuropair.pipeline.events.stimuli import add_stimuli, contradictions
+from neuropair.pipeline.events.stimuli import add_stimuli, contradictions, published_contents
 from neuropair.pipeline.events.tables import RawTable, read_table
 from neuropair.pipeline.events.timing import known_duration
+from neuropair.pipeline.sources.selection import fixed_part
 from neuropair.pipeline.types import Dataset, Events, Index, Loss, Recording
 from neuropair.schemas.errors import DatasetError, NeuropairError, RecipeError
-from neuropair.schemas.recipe import EventsRecipe, Recipe
+from neuropair.schemas.recipe import EventsRecipe, MediaAssertion, Recipe
 from neuropair.schemas.tables import EVENTS
 from neuropair.schemas.vocabulary import require_known
 
 COLUMNS = tuple(name for name in EVENTS.names if name not in ("study", "recording"))
 """Columns of canonical events, in order."""
-
-
-@dataclass
-class _Run:
-    recording: Recording
-    entry: EventsRecipe
-    where: str
-    draft: Draft
 
 
 def read_dataset_events(index: Index, recipe: Recipe) -> dict[str, Events | NeuropairError]:
@@ -56,11 +51,12 @@ def read_dataset_events(index: Index, recipe: Recipe) -> dict[str, Events | Neur
     """
     check_concepts(recipe)
     results: dict[str, Events | NeuropairError] = {}
-    runs: dict[str, _Run] = {}
+    runs: dict[str, Run] = {}
     tables: dict[PurePosixPath, RawTable] = {}
+    lists = Lists(index.dataset.root)
     for recording in index.recordings:
         try:
-            runs[recording.id] = _read(index.dataset, recording, recipe, tables)
+            runs[recording.id] = _read(index.dataset, recording, recipe, tables, lists)
         except NeuropairError as error:
             results[recording.id] = error
     keys = ContentKeys(index.dataset.root, _stimulus_folders(recipe))
@@ -69,6 +65,11 @@ def read_dataset_events(index: Index, recipe: Recipe) -> dict[str, Events | Neur
     named = {name: (run.draft.table, run.entry.rules) for name, run in runs.items()}
     for name, wrong in contradictions(named, recipe, keys).items():
         results[name] = wrong
+        del runs[name]
+    for run in runs.values():
+        run.contents = published_contents(run.draft.table, run.entry.rules, keys)
+    for name, absent in add_media(index.dataset.root, runs, lists).items():
+        results[name] = absent
         del runs[name]
     _add_repetitions(index, runs)
     for name, run in runs.items():
@@ -87,19 +88,24 @@ def check_concepts(recipe: Recipe) -> None:
     RecipeError
         Naming the concept, and the closest ones.
     """
-    concepts = [rule.concept for entry in recipe.events for rule in entry.rules]
+    rules = [rule for entry in recipe.events for rule in entry.rules]
+    concepts = [rule.concept for rule in rules]
+    keyed = [rule.media.keyed_concepts for rule in rules if rule.media is not None]
+    concepts += [concept for some in keyed for concept in some]
     concepts += [
         assertion.concept
         for entry in recipe.events
         for assertion in entry.assertions
-        if assertion.concept is not None
+        if not isinstance(assertion, MediaAssertion) and assertion.concept is not None
     ]
     require_known(concepts, recipe.concepts, f"recipe {recipe.recipe}")
 
 
 def _stimulus_folders(recipe: Recipe) -> list[str]:
     rules = [rule for entry in recipe.events for rule in entry.rules]
-    return sorted({rule.stimulus.folder for rule in rules if rule.stimulus is not None})
+    return sorted(
+        {fixed_part(f"{rule.stimulus.folder}/{{}}") for rule in rules if rule.stimulus is not None}
+    )
 
 
 def _read(
@@ -107,24 +113,31 @@ def _read(
     recording: Recording,
     recipe: Recipe,
     tables: dict[PurePosixPath, RawTable],
-) -> _Run:
+    lists: Lists,
+) -> Run:
     number, entry = _entry(recording, recipe)
     where = f"recipe {recipe.recipe}, events.{number}"
+    named = entities(recording)
     if entry.source == "none":
         raw = RawTable(str(recording.path), pd.DataFrame(columns=["onset", "duration"]))
         entry = EventsRecipe(source="none", assertions=entry.assertions)
     elif entry.source == "annotations":
         raw = annotations_table(dataset, recording)
+    elif entry.synthesise is not None:
+        at = f"{where}, key synthesise"
+        raw = synthesised_table(entry.synthesise, lists, recording, named, at)
     else:
         raw = _table(dataset, recording, tables)
-    draft = draft_events(
-        raw, entry, recording, where=where, length=known_duration(dataset.root, recording)
-    )
-    if entry.source == "annotations":
+    listed = None
+    if entry.join is not None:
+        listed = lists.rows(entry.join, named, f"{where}, key join")
+    length = known_duration(dataset.root, recording)
+    draft = draft_events(raw, entry, recording, where=where, length=length, listed=listed)
+    if entry.source in ("annotations", "synthesise"):
         draft.table["source_row"] = 0
     if entry.source != "none" and draft.table.empty:
         draft.losses.append(Loss("events", "file", "flagged", 1, "no events", raw.path))
-    return _Run(recording, entry, where, draft)
+    return Run(recording, entry, where, draft)
 
 
 def _entry(recording: Recording, recipe: Recipe) -> tuple[int, EventsRecipe]:
@@ -154,7 +167,7 @@ def _table(
     return tables[path]
 
 
-def _add_repetitions(index: Index, runs: dict[str, _Run]) -> None:
+def _add_repetitions(index: Index, runs: dict[str, Run]) -> None:
     for group in sessions(index.recordings):
         present = [runs.get(recording.id) for recording in group]
         add_repetition(
@@ -163,7 +176,7 @@ def _add_repetitions(index: Index, runs: dict[str, _Run]) -> None:
         )
 
 
-def _finish(run: _Run) -> Events:
+def _finish(run: Run) -> Events:
     table = run.draft.table
     counted = [run.entry.rules[rule].repetition != "none" for rule in table["rule"]]
     unknown = int((np.array(counted, dtype=bool) & table["repetition"].isna().to_numpy()).sum())
@@ -172,5 +185,10 @@ def _finish(run: _Run) -> Events:
         run.draft.losses.append(Loss("events", "event", "flagged", unknown, reason))
     add_intervals(table)
     table["event"] = np.arange(len(table), dtype=np.int32)
-    check_assertions(table, run.entry.assertions, run.recording.id, run.where)
-    return Events(table[list(COLUMNS)].reset_index(drop=True), tuple(run.draft.losses))
+    check_assertions(table, run.entry.assertions, run.recording.id, run.where, run.media)
+    return Events(
+        table[list(COLUMNS)].reset_index(drop=True),
+        tuple(run.draft.losses),
+        run.media,
+        run.contents,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,15 @@ import pandas as pd
 
 from neuropair.pipeline.events.columns import measure
 from neuropair.pipeline.events.tables import RawTable
+from neuropair.pipeline.events.templates import fill
 from neuropair.pipeline.events.timing import Floats, optional_seconds
 from neuropair.pipeline.events.where import equals, key_equals
 from neuropair.pipeline.types import Loss
-from neuropair.schemas.errors import DatasetError, RecipeError
+from neuropair.schemas.errors import DatasetError
 from neuropair.schemas.recipe import Column, EventsRecipe, Measure, Rule, Scalar, Stimulus
 
 Columns = dict[str, npt.NDArray[Any]]
-_TEXT = ("concept", "stimulus_name", "hed", "attributes", "repetition_class")
+_TEXT = ("concept", "stimulus_name", "folder", "hed", "attributes", "repetition_class")
 
 
 def describe(
@@ -71,6 +71,7 @@ def describe(
         columns["hed"][mine] = rule.hed
         if rule.stimulus is not None:
             columns["stimulus_name"][mine] = _names(rows, rule.stimulus, entities, raw)
+            columns["folder"][mine] = fill(rule.stimulus.folder, entities, raw.path)
         if rule.repetition_column is not None:
             columns["repetition_class"][mine] = _values(raw, rows, rule.repetition_column)
         if rule.response_time is not None:
@@ -94,15 +95,7 @@ def _names(
 ) -> Any:
     if stimulus.template is None:
         return rows[stimulus.column].to_numpy(dtype=object)
-    fields = [name for _, name, _, _ in Formatter().parse(stimulus.template) if name]
-    absent = [name for name in fields if entities.get(name) is None]
-    if absent:
-        raise RecipeError(
-            f"the template {stimulus.template!r} needs {absent[0]!r}, which the recording has not.",
-            where=raw.path,
-            remedy="name entities that every recording of the entry has",
-        )
-    return stimulus.template.format(**entities)
+    return fill(stimulus.template, entities, raw.path)
 
 
 def _times(raw: RawTable, rows: pd.DataFrame, how: Measure) -> tuple[Floats, list[Loss]]:

@@ -8,7 +8,11 @@ different pictures. A key is ``MD5:<hex>:<bytes>`` or ``SHA256:<hex>:<bytes>``, 
 3. by reading the file, with the kind of digest that the dataset's other stimuli have, so that
    they can be compared, and SHA-256 where there are none.
 
-Keys of different kinds are unknown, not different: they never match, and they never contradict.
+Where a recipe asks for it the key is of the decoded pixels or samples (`decoded_key`).
+
+Keys of different kinds are unknown, not different: they never match, and they never contradict. A
+file that is not what its link or listing publishes has no key: which of the two was shown cannot
+be told.
 """
 
 from __future__ import annotations
@@ -19,7 +23,9 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
+from neuropair.pipeline.events.decoded import decoded_key
 from neuropair.pipeline.events.tables import read_table
 from neuropair.schemas.errors import DatasetError
 from neuropair.schemas.recipe import Stimulus
@@ -67,6 +73,32 @@ def kind_of(key: str) -> str:
     return key.split(":", 1)[0]
 
 
+def size_of(key: str) -> int:
+    """Bytes of a file with this content key.
+
+    Examples
+    --------
+    >>> size_of("MD5:38c549e70ad98e8403389ad37a2aa0d2:21814")
+    21814
+    """
+    return int(key.rsplit(":", 1)[-1])
+
+
+def compare(one: str | None, other: str | None) -> Literal["same", "different", "unknown"]:
+    """Whether two contents are one; unknown where a key is missing or of another kind.
+
+    Examples
+    --------
+    >>> compare("MD5:aa:1", "MD5:aa:1"), compare("MD5:aa:1", "MD5:bb:1")
+    ('same', 'different')
+    >>> compare("MD5:aa:1", "SHA256:bb:1"), compare(None, None)
+    ('unknown', 'unknown')
+    """
+    if one is None or other is None or kind_of(one) != kind_of(other):
+        return "unknown"
+    return "same" if one == other else "different"
+
+
 def normalise(name: str, stimulus: Stimulus) -> str:
     r"""Apply a recipe's rules for the spelling of a stimulus.
 
@@ -95,6 +127,15 @@ def _normalise_once(name: str, stimulus: Stimulus) -> str:
     return text
 
 
+def _pointed_at(path: Path) -> str | None:
+    """Name that a git-annex pointer file points at; None where the file is none."""
+    with path.open("rb") as stream:
+        first = stream.read(_POINTER_BYTES).split(b"\n", 1)[0]
+    if not first.startswith((b"/annex/objects/", b"../.git/annex/", b".git/annex/")):
+        return None
+    return first.decode("utf-8", errors="replace").rsplit("/", 1)[-1].strip()
+
+
 class ContentKeys:
     """Content keys of a dataset's files.
 
@@ -117,7 +158,10 @@ class ContentKeys:
         beside = root.parent / f"{root.name}_annexed.tsv"
         self._listing = listing or (beside if beside.is_file() else None)
         self._found: dict[str, str | None] = {}
+        self._spelled: dict[str, str] = {}
+        self._decoded: dict[str, str | None] = {}
         self._notes: dict[str, str] = {}
+        self._decoding_notes: dict[str, str] = {}
 
     def key(self, path: str) -> str | None:
         """Content key of a file, or None where its content is unknown.
@@ -131,9 +175,46 @@ class ContentKeys:
             self._found[path] = self._find(path)
         return self._found[path]
 
-    def note(self, path: str) -> str | None:
+    def published(self, path: str) -> str | None:
+        """Content key that a link, a pointer or the listing tells; no file's content is read.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the dataset's folder.
+        """
+        target = self._root / path
+        if target.is_symlink() or not target.is_file():
+            return self.key(path)
+        name = _pointed_at(target)
+        return self.listed.get(path) if name is None else annex_key(name)
+
+    def decoded(self, path: str) -> str | None:
+        """Key of a file's pixels or samples, or None where it cannot be decoded here.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the dataset's folder.
+        """
+        if path not in self._decoded:
+            self._decoded[path] = self._decode(path)
+        return self._decoded[path]
+
+    def note(self, path: str, *, decoded: bool = False) -> str | None:
         """Say why a path's content is unknown, or how it was repaired; None if all is well."""
-        return self._notes.get(path)
+        found = self._decoding_notes.get(path) if decoded else None
+        return found or self._notes.get(path)
+
+    def differ(self, one: str, other: str, *, decoded: bool = False) -> bool:
+        """Whether two paths are known to hold different stimuli.
+
+        Files that differ and show the same pixels (a picture saved in two formats) are one.
+        """
+        if not decoded and compare(self.key(one), self.key(other)) != "different":
+            return False
+        answer = compare(self.decoded(one), self.decoded(other))
+        return answer == "different" if decoded else answer != "same"
 
     @cached_property
     def listed(self) -> dict[str, str]:
@@ -148,11 +229,18 @@ class ContentKeys:
                 where=f"{table.path}:1",
                 remedy="a listing has the columns path, size_bytes, checksum_type, checksum",
             )
-        keys = {
-            str(row.path): annex_key(f"{row.checksum_type}-s{row.size_bytes}--{row.checksum}")
-            for row in table.frame.itertuples()
-        }
-        return {path: key for path, key in keys.items() if key is not None}
+        found: dict[str, str] = {}
+        for row in table.frame.itertuples():
+            key = annex_key(f"{row.checksum_type}-s{row.size_bytes}--{row.checksum}")
+            if key is None:
+                continue
+            if compare(found.setdefault(str(row.path), key), key) == "different":
+                raise DatasetError(
+                    f"lists {row.path} twice, with different contents.",
+                    where=f"{table.path}:{row.Index}",
+                    remedy="keep the line of the release whose recordings are here",
+                )
+        return found
 
     @cached_property
     def _kind(self) -> str:
@@ -184,40 +272,77 @@ class ContentKeys:
         if ".." in parts or path.startswith("/"):
             return self._unknown(path, "the path leaves the dataset's folder")
         target = self._root / path
+        published = self.listed.get(path)
         if target.is_symlink():
             key = annex_key(target.readlink().name)
             if key is not None:
-                return key
-        if path in self.listed:
-            return self.listed[path]
+                return self._of_link(path, target, key, published)
         if target.is_file():
-            return self._of_file(path, target.resolve())
-        return self._otherwise_spelled(path)
+            return self._of_file(path, target.resolve(), published)
+        return published or self._otherwise_spelled(path)
 
-    def _of_file(self, path: str, target: Path) -> str | None:
+    def _of_link(self, path: str, target: Path, key: str, published: str | None) -> str | None:
+        if target.is_file() and target.stat().st_size != size_of(key):
+            return self._changed(path, f"{target.stat().st_size} bytes", f"{size_of(key)} bytes")
+        if compare(key, published) == "different":
+            return self._changed(path, key, str(published))
+        return key
+
+    def _of_file(self, path: str, target: Path, published: str | None) -> str | None:
         if not target.is_relative_to(self._root):
             return self._unknown(path, "the link leads out of the dataset's folder")
         size = target.stat().st_size
-        if size <= _POINTER_BYTES:
-            first = target.read_bytes().split(b"\n", 1)[0]
-            if first.startswith((b"/annex/objects/", b"../.git/annex/", b".git/annex/")):
-                name = first.decode("utf-8", errors="replace").rsplit("/", 1)[-1].strip()
-                key = annex_key(name)
-                return key or self._unknown(path, "the git-annex pointer carries no digest")
+        if size <= _POINTER_BYTES and (name := _pointed_at(target)) is not None:
+            key = annex_key(name)
+            if compare(key, published) == "different":
+                return self._changed(path, str(key), str(published))
+            return key or self._unknown(path, "the git-annex pointer carries no digest")
+        if published is not None and size_of(published) != size:
+            return self._changed(path, f"{size} bytes", f"{size_of(published)} bytes")
+        kind = kind_of(published) if published is not None else self._kind
         with target.open("rb") as stream:
-            digest = hashlib.file_digest(stream, self._kind.lower()).hexdigest()
-        return f"{self._kind}:{digest}:{size}"
+            digest = hashlib.file_digest(stream, kind.lower()).hexdigest()
+        key = f"{kind}:{digest}:{size}"
+        if compare(key, published) == "different":
+            return self._changed(path, key, str(published))
+        return key
+
+    def _decode(self, path: str) -> str | None:
+        if self.key(path) is None:
+            return None
+        spelled = self._spelled.get(path, path)
+        target = (self._root / spelled).resolve()
+        inside = target.is_relative_to(self._root) and target.is_file()
+        if not inside or _pointed_at(target) is not None:
+            self._decoding_notes[path] = "unknown identity: the file's content is not here"
+            return None
+        key, why = decoded_key(target)
+        if why is not None:
+            self._decoding_notes[path] = f"unknown identity: {why}"
+        return key
 
     def _otherwise_spelled(self, path: str) -> str | None:
         """Take the one file whose path differs in case only; it is recorded."""
-        others = sorted({*self._files, *self.listed} - {path})
-        same = [other for other in others if other.lower() == path.lower()]
+        same = self._by_lower_case.get(path.lower(), set()) - {path}
         if len(same) != 1:
             return self._unknown(path, "the stimulus file is not there")
-        found = self.key(same[0])
-        if found is not None:
-            self._notes[path] = f"{RESPELLED}, the file is {same[0]}"
+        (other,) = same
+        found = self.key(other)
+        if found is None:
+            return self._unknown(path, str(self._notes.get(other, "")).split(": ", 1)[-1])
+        self._spelled[path] = other
+        self._notes[path] = f"{RESPELLED}, the file is {other}"
         return found
+
+    @cached_property
+    def _by_lower_case(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for path in (*self._files, *self.listed):
+            found.setdefault(path.lower(), set()).add(path)
+        return found
+
+    def _changed(self, path: str, here: str, published: str) -> str | None:
+        return self._unknown(path, f"the file changed, it is {here} and published is {published}")
 
     def _unknown(self, path: str, why: str) -> str | None:
         self._notes[path] = f"unknown identity: {why}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
-from neuropair.pipeline.events.identity import ContentKeys, kind_of, normalise
+from neuropair.pipeline.events.identity import ContentKeys, normalise
 from neuropair.pipeline.types import Loss
-from neuropair.schemas.errors import AssertionFailedError
+from neuropair.schemas.errors import IdentityError
 from neuropair.schemas.recipe import Recipe, Rule, Stimulus
 
 _NO_NAME = "unknown identity: the table names no stimulus"
@@ -37,15 +38,16 @@ def add_stimuli(
     stimuli: list[str | None] = []
     identities: list[str] = []
     notes: dict[str, list[str | None]] = defaultdict(list)
-    for number, name in zip(table["rule"], table["stimulus_name"], strict=True):
+    shown = zip(table["rule"], table["stimulus_name"], table["folder"], strict=True)
+    for number, name, folder in shown:
         how = rules[number].stimulus
         key = None
         if how is not None and how.identity != "none":
-            key, note = _key(how, name, recipe, keys)
+            key, note = _key(how, name, folder, recipe, keys)
             if note is not None:
                 notes[note].append(name)
         stimuli.append(key)
-        identities.append(how.identity if how is not None and key is not None else "none")
+        identities.append(_basis(how) if how is not None and key is not None else "none")
     table["stimulus"] = pd.Series(stimuli, index=table.index, dtype=object)
     table["identity"] = pd.Series(identities, index=table.index, dtype=object)
     return [
@@ -61,15 +63,22 @@ def add_stimuli(
     ]
 
 
+def _basis(how: Stimulus) -> str:
+    """Column ``identity``: a digest of pixels is a content key as one of the file is."""
+    return "name" if how.identity == "name" else "content"
+
+
 def _key(
-    how: Stimulus, name: str | None, recipe: Recipe, keys: ContentKeys
+    how: Stimulus, name: str | None, folder: str, recipe: Recipe, keys: ContentKeys
 ) -> tuple[str | None, str | None]:
     if name is None:
         return None, _NO_NAME
     text = normalise(name, how)
     if how.identity == "name":
         return f"name:{how.namespace or recipe.recipe}/{text}", None
-    path = f"{how.folder}/{text}"
+    path = f"{folder}/{text}"
+    if how.identity == "decoded":
+        return keys.decoded(path), keys.note(path, decoded=True)
     return keys.key(path), keys.note(path)
 
 
@@ -81,26 +90,32 @@ def _listed(names: list[str | None]) -> str | None:
 
 def contradictions(
     tables: Mapping[str, tuple[pd.DataFrame, Sequence[Rule]]], recipe: Recipe, keys: ContentKeys
-) -> dict[str, AssertionFailedError]:
+) -> dict[str, IdentityError]:
     """Find recordings whose names are taken for one stimulus against the files' contents.
+
+    Names that a recipe's rules of spelling merge, and one name in the folders of several
+    sessions, may hold one content only, whatever the identity rests on.
 
     Parameters
     ----------
     tables : mapping
-        Recording id -> table with ``stimulus``, ``stimulus_name``, ``identity`` and its rules.
+        Recording id -> table with ``stimulus``, ``stimulus_name``, ``folder``, ``identity`` and
+        its rules.
 
     Returns
     -------
     dict
         Recording id -> error, for those that use such a name.
     """
-    spellings: dict[str, set[str]] = defaultdict(set)
-    used: dict[str, set[str]] = defaultdict(set)
+    spellings: dict[_Merged, set[str]] = defaultdict(set)
+    used: dict[str, set[_Merged]] = defaultdict(set)
     for recording, (table, rules) in tables.items():
-        for key, path in _named(table, rules):
-            spellings[key].add(path)
-            used[recording].add(key)
-    different = {key: found for key, paths in spellings.items() if (found := _differ(paths, keys))}
+        for merged, paths in _merged(table, rules):
+            spellings[merged] |= paths
+            used[recording].add(merged)
+    different = {
+        one: found for one, paths in spellings.items() if (found := _differ(one, paths, keys))
+    }
     return {
         recording: _contradicted(recording, min(wrong), different, recipe)
         for recording, mine in used.items()
@@ -108,39 +123,75 @@ def contradictions(
     }
 
 
-def _named(table: pd.DataFrame, rules: Sequence[Rule]) -> Iterable[tuple[str, str]]:
-    columns = (table[name].tolist() for name in ("identity", "stimulus", "stimulus_name", "rule"))
-    for identity, key, name, number in zip(*columns, strict=True):
+def published_contents(
+    table: pd.DataFrame, rules: Sequence[Rule], keys: ContentKeys
+) -> dict[str, str]:
+    """Content key that is published for each name that stands for a stimulus.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``stimulus``, ``stimulus_name``, ``folder``, ``identity`` and ``rule``.
+    rules : sequence of Rule
+    keys : ContentKeys
+
+    Returns
+    -------
+    dict
+        Stimulus key -> content key; names whose content is unknown are left out.
+    """
+    named = table[table["identity"] == "name"]
+    found: dict[str, str] = {}
+    for merged, paths in _merged(named, rules):
+        for path in sorted(paths):
+            content = keys.published(path)
+            if content is not None:
+                found.setdefault(merged.text, content)
+    return found
+
+
+class _Merged(NamedTuple):
+    """What several spellings come to: the key of a name, or the path of a file."""
+
+    text: str
+    decoded: bool
+
+
+def _merged(table: pd.DataFrame, rules: Sequence[Rule]) -> Iterable[tuple[_Merged, set[str]]]:
+    columns = ("stimulus", "stimulus_name", "folder", "rule")
+    rows = table.loc[table["identity"] != "none", list(columns)].drop_duplicates()
+    for key, name, folder, number in rows.itertuples(index=False):
         how = rules[number].stimulus
-        if identity == "name" and how is not None:
-            yield key, f"{how.folder}/{name.replace(chr(92), '/')}"
+        if how is None:
+            continue
+        as_written = f"{folder}/{name.replace(chr(92), '/')}"
+        if how.identity == "name":
+            yield _Merged(key, False), {as_written}
+        else:
+            path = f"{folder}/{normalise(name, how)}"
+            yield _Merged(path, how.identity == "decoded"), {path, as_written}
 
 
-def _differ(paths: set[str], keys: ContentKeys) -> tuple[str, str] | None:
-    if len(paths) < 2:
-        return None
-    by_kind: dict[str, dict[str, str]] = defaultdict(dict)
+def _differ(merged: _Merged, paths: set[str], keys: ContentKeys) -> tuple[str, str] | None:
+    told_apart: list[str] = []
     for path in sorted(paths):
-        key = keys.key(path)
-        if key is not None:
-            by_kind[kind_of(key)].setdefault(key, path)
-    return next(
-        (
-            (different[0], different[1])
-            for _, found in sorted(by_kind.items())
-            if len(different := list(found.values())) > 1
-        ),
-        None,
-    )
+        for other in told_apart:
+            if keys.differ(other, path, decoded=merged.decoded):
+                return other, path
+        told_apart.append(path)
+    return None
 
 
 def _contradicted(
-    recording: str, key: str, different: Mapping[str, tuple[str, str]], recipe: Recipe
-) -> AssertionFailedError:
-    one, other = different[key]
-    return AssertionFailedError(
-        f"{one} and {other} are taken for one stimulus ({key}), and their contents differ; so do "
-        f"those of {len(different) - 1} further name(s) ({recording}).",
+    recording: str,
+    merged: _Merged,
+    different: Mapping[_Merged, tuple[str, str]],
+    recipe: Recipe,
+) -> IdentityError:
+    one, other = different[merged]
+    return IdentityError(
+        f"{one} and {other} are taken for one stimulus ({merged.text}), and their contents differ; "
+        f"so do those of {len(different) - 1} further name(s) ({recording}).",
         where=f"recipe {recipe.recipe}, key stimulus.identity",
         remedy="use 'identity: content', or rules of spelling that keep the names apart",
     )

@@ -6,6 +6,7 @@ marks, AppleDouble files, ragged and blank rows, several spellings of a missing 
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def is_missing(cell: str) -> bool:
 
 
 def read_table(root: Path, path: PurePosixPath) -> RawTable:
-    """Read a table of tab-separated values.
+    """Read a table of tab-separated values, or of commas where its name ends in ``.csv``.
 
     Parameters
     ----------
@@ -96,7 +97,8 @@ def read_table(root: Path, path: PurePosixPath) -> RawTable:
             remedy="delete it; the table is the file without '._'",
         )
     text, losses = _decode(content, where)
-    return _parse(text, where, losses)
+    separator = "," if path.suffix.lower() == ".csv" else "\t"
+    return _parse(text, where, losses, separator)
 
 
 def _bytes_inside(root: Path, path: PurePosixPath) -> bytes:
@@ -150,7 +152,7 @@ def _no_text(where: str, line: int) -> DatasetError:
     )
 
 
-def _parse(text: str, where: str, losses: list[Loss]) -> RawTable:
+def _parse(text: str, where: str, losses: list[Loss], separator: str) -> RawTable:
     lines = _LINE_END.split(text)
     if lines and lines[-1] == "":
         lines.pop()
@@ -158,11 +160,11 @@ def _parse(text: str, where: str, losses: list[Loss]) -> RawTable:
         raise DatasetError(
             "has no header line.", where=f"{where}:1", remedy="the first line names the columns"
         )
-    header = _header(lines[0], where)
+    header = _header(_split(lines[0], separator, f"{where}:1"), separator, where)
     notes: dict[str, list[int]] = {reason: [] for reason in _NOTES}
     rows: dict[int, list[str | None]] = {}
     for number, line in enumerate(lines[1:], start=2):
-        raw = line.split("\t")
+        raw = _split(line, separator, f"{where}:{number}")
         cells = [cell.strip() for cell in raw]
         if not any(cells):
             notes[_BLANK].append(number)
@@ -200,9 +202,22 @@ def _fit(
     return cells[:width]
 
 
-def _header(line: str, where: str) -> list[str]:
-    header = [name.strip() for name in line.split("\t")]
-    if len(header) == 1 and re.search(r"[,;]", line):
+def _split(line: str, separator: str, where: str) -> list[str]:
+    if separator == "\t":
+        return line.split("\t")
+    try:
+        return next(csv.reader([line], strict=True), [""])
+    except csv.Error as error:
+        raise DatasetError(
+            f"the row cannot be read as comma-separated values ({error}).",
+            where=where,
+            remedy="close the quotes; a cell may not hold a line end",
+        ) from error
+
+
+def _header(cells: list[str], separator: str, where: str) -> list[str]:
+    header = [name.strip() for name in cells]
+    if separator == "\t" and len(header) == 1 and re.search(r"[,;]", header[0]):
         raise DatasetError(
             "the header has no tab: columns are separated by something else.",
             where=f"{where}:1",

@@ -2,12 +2,13 @@
 
 from neuropair.pipeline.simulate.dataset import simulate
 from neuropair.pipeline.simulate.events import SimulatedEvents, simulate_events
-from neuropair.pipeline.simulate.score import score_pairs, true_amplitudes
+from neuropair.pipeline.simulate.score import judge_pairs, score_pairs, true_amplitudes
 from neuropair.pipeline.simulate.settings import SimulationSettings
 
 __all__ = [
     "SimulatedEvents",
     "SimulationSettings",
+    "judge_pairs",
     "score_pairs",
     "simulate",
     "simulate_events",

@@ -55,10 +55,12 @@ def table_of(
     if run.modality in settings.damaged:
         kept[rng.permutation(count)[: _count(settings.missing, count, rng)]] = False
         strangers = _strangers(triggers, run, settings, rng)
+    kept &= run.clock.runs_at(truth["onset_sitting"])
     presses = _responses(truth, triggers, run, rng)
+    conditions, pictures = _labels(truth, run, settings)
     kinds = np.concatenate(
         [
-            truth["condition"][kept],
+            conditions[kept],
             strangers["trial_type"],
             np.full(len(presses), "response", object),
         ]
@@ -73,7 +75,7 @@ def table_of(
         "value": np.array([CODES[kind] for kind in kinds]),
     }
     if task.shows_pictures:
-        columns["stim_file"] = np.append(truth["stim_file"][kept], np.full(beyond, "", object))
+        columns["stim_file"] = np.append(pictures[kept], np.full(beyond, "", object))
         times = truth["response_time"][kept]
         if run.modality is Modality.FNIRS:
             times = np.full(len(times), np.nan)
@@ -81,6 +83,17 @@ def table_of(
     order = np.argsort(onsets, kind="stable")
     table = pd.DataFrame({name: values[order] for name, values in columns.items()})
     return table, kept, strangers | {"onset": _quantised(strangers["onset"], run)}
+
+
+def _labels(
+    truth: Columns, run: Run, settings: SimulationSettings
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Give the condition and picture that each trial's row names: another trial's, where wrong."""
+    rng = generator(settings.seed, "labels", run.sitting, run.modality)
+    count = len(truth["onset"])
+    wrong = rng.random(count) < settings.mislabelled
+    named = np.where(wrong, rng.integers(0, count, count), np.arange(count))
+    return truth["condition"][named], truth["stim_file"][named]
 
 
 def _count(share: float, of: int, rng: np.random.Generator) -> int:

@@ -168,5 +168,5 @@ def _as_recorded(trials: Columns, run: Run) -> Columns:
         "modality": str(run.modality),
     }
     columns = {name: np.full(count, value, object) for name, value in identity.items()}
-    onset = (1 + run.clock.drift) * (trials["onset_sitting"] - run.clock.start)
+    onset = run.clock.reading(trials["onset_sitting"])
     return {"trial": trials["trial"], **columns, "onset": onset, **trials}

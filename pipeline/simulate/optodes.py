@@ -120,7 +120,7 @@ def haemoglobin(
     The task's response, and in short channels as in long ones heart beat, breath, Mayer wave.
     """
     times = np.arange(run.n_samples) / run.sfreq
-    sitting_times = run.clock.start + times / (1 + run.clock.drift)
+    sitting_times = run.clock.sitting_time(times)
     seen = states(run, settings.seed, trials, TASKS[run.task].seconds(settings))
     functional = (
         RESPONSE * sensitivity(settings.seed, run.person) @ seen.at(sitting_times)

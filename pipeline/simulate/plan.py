@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from neuropair.pipeline.simulate.rng import generator
 from neuropair.pipeline.simulate.settings import SimulationSettings
 from neuropair.schemas.kinds import Modality
+
+Array = NDArray[np.float64]
 
 LEAD_IN = 8.0
 """s before the first trial."""
@@ -57,14 +63,39 @@ DUPLICATE_SUBJECT = "dup"
 
 
 class Clock(NamedTuple):
-    """A recording's clock: it reads ``(1 + drift) * (t - start)`` at ``t`` of the sitting."""
+    """A recording's clock: it reads ``(1 + drift) * (t - start)`` at ``t`` of the sitting.
+
+    A recorder that is restarted stands still for `pause` s from `stop` of the sitting on.
+    """
 
     start: float
     drift: float
+    stop: float = math.inf
+    pause: float = 0.0
 
-    def reading(self, sitting_time: float) -> float:
+    def reading(self, sitting_time: ArrayLike) -> Array:
         """Give the clock's reading, s from the recording's first sample."""
-        return (1 + self.drift) * (sitting_time - self.start)
+        times = np.asarray(sitting_time, dtype=np.float64)
+        lost = np.clip(times - self.stop, 0.0, self.pause)
+        return np.asarray((1 + self.drift) * (times - self.start - lost))
+
+    def sitting_time(self, reading: ArrayLike) -> Array:
+        """Give the time of the sitting at which the clock has a reading, s."""
+        times = self.start + np.asarray(reading, dtype=np.float64) / (1 + self.drift)
+        return np.asarray(np.where(times < self.stop, times, times + self.pause))
+
+    def runs_at(self, sitting_time: ArrayLike) -> NDArray[np.bool_]:
+        """Whether the recorder records at these times of the sitting."""
+        times = np.asarray(sitting_time, dtype=np.float64)
+        return np.asarray((times < self.stop) | (times >= self.stop + self.pause))
+
+    def segments(self, seconds: float) -> list[tuple[float, float, float]]:
+        """Give first and last time of the sitting, and reading at its zero, of each segment."""
+        zero = -(1 + self.drift) * self.start
+        if not self.pause:
+            return [(0.0, seconds, zero)]
+        again = self.stop + self.pause
+        return [(0.0, self.stop, zero), (again, seconds, zero - (1 + self.drift) * self.pause)]
 
 
 class Run(NamedTuple):
@@ -133,7 +164,8 @@ def _runs_of(person: str, settings: SimulationSettings) -> Iterator[Run]:
             seconds = TASKS[task].seconds(settings)
             for modality in modalities:
                 clock = _clock(settings, person, task, modality)
-                length = clock.reading(seconds) if modality is Modality.FNIRS else seconds
+                fnirs = modality is Modality.FNIRS
+                length = float(clock.reading(seconds)) if fnirs else seconds
                 yield Run(person, person, session, task, modality, clock, length)
 
 
@@ -143,4 +175,8 @@ def _clock(settings: SimulationSettings, person: str, task: str, modality: Modal
     # one oscillator a person's sitting, switched on anew for each task
     drift = generator(settings.seed, "drift", person).uniform(-1, 1) * settings.drift_ppm * 1e-6
     start = generator(settings.seed, "start", person, task).uniform(-20.0, 4.0)
-    return Clock(float(start), float(drift))
+    if not (settings.restart and task == "faces"):
+        return Clock(float(start), float(drift))
+    rng, seconds = generator(settings.seed, "restart", person), TASKS[task].seconds(settings)
+    stop, pause = rng.uniform(0.4, 0.6) * seconds, rng.uniform(3.0, 8.0)
+    return Clock(float(start), float(drift), float(stop), float(pause))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from neuropair.pipeline.simulate.events import AMPLITUDE_COLUMNS
 from neuropair.pipeline.simulate.plan import DUPLICATE_SUBJECT
@@ -59,20 +60,51 @@ def score_pairs(
         If the folder holds no truth.
     """
     trials = _read_trials(truth)
-    judged = _with_trials(pairs[pairs["concept"] != "sliding"], events, trials)
+    judged = _judged_events(pairs, events, trials)
     splits = _splits(pairs, trials)
     rows = []
     for tier, group in judged.groupby("tier", sort=True):
-        right = group[_is_right(group, Tier(str(tier)))]
+        right = group[group["right"]]
         possible = _possible(group, trials, Tier(str(tier)), splits)
         rows.append(_row(str(tier), "event", len(group), len(right), possible))
         rows[-1]["recall"] = _matched(right, Tier(str(tier))) / possible if possible else np.nan
     sliding = pairs[pairs["concept"] == "sliding"]
     if len(sliding) and windows is not None:
-        n_right = _right_sliding(sliding, windows, truth)
+        n_right = int(_right_sliding(sliding, windows, truth).sum())
         rows.append(_row("T1", "sliding", len(sliding), n_right, None))
     columns = ["tier", "kind", "n", "n_right", "precision", "possible", "recall"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def judge_pairs(
+    pairs: pd.DataFrame, events: pd.DataFrame, truth: Path, windows: pd.DataFrame
+) -> pd.DataFrame:
+    """Judge every pair by itself, as `score_pairs` does.
+
+    Parameters
+    ----------
+    pairs, events, windows : pandas.DataFrame
+        Tables of a corpus.
+    truth : Path
+        Folder of the truth.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The pairs, those by event first, with column ``right``.
+
+    Raises
+    ------
+    DatasetError
+        If the folder holds no truth.
+    """
+    by_event = _judged_events(pairs, events, _read_trials(truth))
+    sliding = pairs[pairs["concept"] == "sliding"]
+    by_event = by_event[[*pairs.columns, "right"]]
+    if sliding.empty:
+        return by_event.reset_index(drop=True)
+    sliding = sliding.assign(right=_right_sliding(sliding, windows, truth))
+    return pd.concat([by_event, sliding], ignore_index=True) if len(by_event) else sliding
 
 
 def true_amplitudes(truth: Path, recording: str) -> pd.DataFrame:
@@ -133,6 +165,14 @@ def _with_trials(pairs: pd.DataFrame, events: pd.DataFrame, trials: pd.DataFrame
         mine = known.add_suffix(f"_{side}")
         pairs = pairs.merge(mine, on=[f"recording_{side}", f"window_{side}"], how="left")
     return pairs
+
+
+def _judged_events(pairs: pd.DataFrame, events: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    judged = _with_trials(pairs[pairs["concept"] != "sliding"], events, trials)
+    judged["right"] = False
+    for tier, group in judged.groupby("tier"):
+        judged.loc[group.index, "right"] = _is_right(group, Tier(str(tier)))
+    return judged
 
 
 def _events_with_trials(events: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
@@ -214,8 +254,8 @@ def _splits(pairs: pd.DataFrame, trials: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def _right_sliding(pairs: pd.DataFrame, windows: pd.DataFrame, truth: Path) -> int:
-    clocks = pd.read_csv(truth / CLOCKS_FILE, sep="\t").set_index(["recording_a", "recording_b"])
+def _right_sliding(pairs: pd.DataFrame, windows: pd.DataFrame, truth: Path) -> NDArray[np.bool_]:
+    clocks = pd.read_csv(truth / CLOCKS_FILE, sep="\t")
     onsets = windows.set_index(["recording", "window"])["onset"]
     onset, name = {}, {}
     for side in ("a", "b"):
@@ -224,13 +264,19 @@ def _right_sliding(pairs: pd.DataFrame, windows: pd.DataFrame, truth: Path) -> i
         name[side] = _without_dataset(pairs[f"recording_{side}"])
     straight = pd.MultiIndex.from_arrays([name["a"], name["b"]])
     turned = pd.MultiIndex.from_arrays([name["b"], name["a"]])
-    is_straight = straight.isin(clocks.index)
-    clock = clocks.reindex([*np.where(is_straight, straight, turned)])
+    is_straight = straight.isin(pd.MultiIndex.from_frame(clocks[["recording_a", "recording_b"]]))
+    names = [*np.where(is_straight, straight, turned)]
     first = np.where(is_straight, onset["a"], onset["b"])
     second = np.where(is_straight, onset["b"], onset["a"])
-    expected = clock["offset"].to_numpy() + (1 + clock["drift_ppm"].to_numpy() * 1e-6) * first
-    # an alignment by triggers has a bias of up to half a sample that it cannot see
-    return int(np.sum(np.abs(expected - second) <= clock["sample_period_b"].to_numpy() / 2))
+    right = np.zeros(len(pairs), dtype=bool)
+    for _, segment in clocks.groupby("segment"):
+        clock = segment.set_index(["recording_a", "recording_b"]).reindex(names)
+        inside = (first >= clock["start"].to_numpy()) & (first <= clock["stop"].to_numpy())
+        expected = clock["offset"].to_numpy() + (1 + clock["drift_ppm"].to_numpy() * 1e-6) * first
+        # an alignment by triggers has a bias of up to half a sample that it cannot see
+        bias = clock["sample_period_b"].to_numpy() / 2
+        right |= inside & (np.abs(expected - second) <= bias)
+    return right
 
 
 def _row(tier: str, kind: str, n: int, n_right: int, possible: int | None) -> dict[str, object]:

@@ -34,6 +34,10 @@ class SimulationSettings(Strict):
     stimulus_effect: float = Field(default=1.0, ge=0)
     """Scale of what is particular to a picture in the responses. 0: nothing but the condition is
     in them, for the calibration of tests."""
+    restart: bool = False
+    """The fNIRS recorder stops in the middle of `faces` and starts again, into the same file."""
+    mislabelled: float = Field(default=0.0, ge=0, lt=0.9)
+    """Share of the rows of a table that name another condition and picture than was run."""
     traps: bool = False
     """Also plant faults that make the dataset invalid: milliseconds, ragged rows, a truncated
     file, a channel order that disagrees."""

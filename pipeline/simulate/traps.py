@@ -77,6 +77,10 @@ def _of_design(happened: SimulatedEvents, settings: SimulationSettings) -> list[
             expected = f"{name} is bad ({listed} in channels.tsv)"
             traps.append(_trap("loose electrode", run.recording, expected))
         elif run.task == "faces" and run.modality.value == "fnirs":
+            if run.clock.pause:
+                expected = f"two segments: nothing from {run.clock.stop:.3f} s of the sitting on "
+                expected += f"for {run.clock.pause:.3f} s; never one clock across both"
+                traps.append(_trap("restarted recorder", run.recording, expected))
             source, detector = probe().channels[loose_channel(settings.seed, run.person)]
             expected = f"S{source + 1}_D{detector + 1} has no scalp coupling"
             traps.append(_trap("loose optode", run.recording, expected))

@@ -43,22 +43,29 @@ def write_truth(
 
 
 def clocks(happened: SimulatedEvents) -> pd.DataFrame:
-    """Give the clock of each fNIRS recording against its EEG's.
+    """Give the clock of each fNIRS recording against its EEG's, one row a segment.
 
-    ``t_b = offset + (1 + drift_ppm * 1e-6) * t_a``, both in s from the file's first sample.
+    ``t_b = offset + (1 + drift_ppm * 1e-6) * t_a``, both in s from the file's first sample, for
+    ``t_a`` from ``start`` to ``stop``; there are two segments where the recorder was restarted.
     """
+    seconds = {run.recording: run.seconds for run in happened.runs}
     rows = []
     for run in happened.runs:
         if run.modality is Modality.FNIRS:
-            rows.append(
-                {
-                    "recording_a": run._replace(modality=Modality.EEG).recording,
-                    "recording_b": run.recording,
-                    "offset": run.clock.reading(0.0),
-                    "drift_ppm": run.clock.drift * 1e6,
-                    "sample_period_b": 1 / SFREQ[Modality.FNIRS],
-                }
-            )
+            partner = run._replace(modality=Modality.EEG).recording
+            for number, (start, stop, offset) in enumerate(run.clock.segments(seconds[partner])):
+                rows.append(
+                    {
+                        "recording_a": partner,
+                        "recording_b": run.recording,
+                        "segment": number,
+                        "start": start,
+                        "stop": stop,
+                        "offset": offset,
+                        "drift_ppm": run.clock.drift * 1e6,
+                        "sample_period_b": 1 / SFREQ[Modality.FNIRS],
+                    }
+                )
     return pd.DataFrame(rows)
 
 

@@ -60,13 +60,14 @@ def extra_folders(recipe: Recipe, signals: Signals) -> tuple[str, ...]:
     """Folders beyond the raw data that a recipe and settings need: derivatives, stimuli."""
     fmri = signals.fmri
     wanted = [fmri.derivatives, fmri.regions.image, fmri.motion]
-    folders = {_fixed_part(text) for text in wanted if text}
-    folders |= {
-        rule.stimulus.folder
-        for entry in recipe.events
-        for rule in entry.rules
-        if rule.stimulus is not None and rule.stimulus.identity == "content"
-    }
+    folders = {fixed_part(text) for text in wanted if text}
+    folders |= {fixed_part(path) for path in recipe.paths()}
+    return tuple(sorted(folder for folder in folders if folder))
+
+
+def list_folders(recipe: Recipe) -> tuple[str, ...]:
+    """Folders of the tables beyond the raw data that a recipe reads: lists, annotations."""
+    folders = {fixed_part(path) for path in recipe.table_paths()}
     return tuple(sorted(folder for folder in folders if folder))
 
 
@@ -124,8 +125,14 @@ def _index(label: str) -> str:
     return str(int(label)) if label.isdigit() else label
 
 
-def _fixed_part(template: str) -> str:
-    """Cut a template before its first placeholder, or to the parent of a file."""
+def fixed_part(template: str) -> str:
+    """Cut a template before its first placeholder, or to the parent of a file.
+
+    Examples
+    --------
+    >>> fixed_part("derivatives/lists/sub-{subject}_list.tsv"), fixed_part("stimuli/a.wav")
+    ('derivatives/lists', 'stimuli')
+    """
     parts = PurePosixPath(template).parts
     fixed: list[str] = []
     for part in parts:

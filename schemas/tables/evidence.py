@@ -48,7 +48,11 @@ MEDIA_CLOCKS = table(
     STUDY,
     RECORDING,
     key("stimulus", "evidenced stimulus key"),
-    key("status", "measured, one-mark, or unknown"),
+    key(
+        "status",
+        "measured (both marks), one-mark (the start mark lost, recovered from the end), start-only "
+        "(no end mark), or unknown (no event is made)",
+    ),
     text("reason", "why it is not measured, and what is assumed instead"),
     number("onset", "media time 0 on the recording's clock", "s"),
     number("span", "from the start to the end mark on the recording's clock", "s"),
@@ -56,6 +60,7 @@ MEDIA_CLOCKS = table(
     text("nominal_source", "where the length comes from"),
     number("rate_ppm", "how much longer the playback took than the media's length", "ppm"),
     number("uncertainty", "half width of the 95 % interval of media time 0", "s"),
+    number("uncertainty_end", "half width of the 95 % interval of the media's end", "s"),
 )
 
 BALANCE = table(
@@ -107,8 +112,9 @@ DUPLICATES = table(
     key("recording_b", "the other"),
     key(
         "relation",
-        "duplicate, same-schedule (not one recording), unconfirmed, shared-events (two signal "
-        "files with one events table), shared-signal (two names of one signal file)",
+        "duplicate; simultaneous (one sitting, by two devices); same-schedule (not one sitting); "
+        "unconfirmed; shared-events (two signal files with one events table); shared-signal (two "
+        "names of one signal)",
     ),
     column("n_events", I64, "events compared"),
     number("share", "share of the shorter sequence's intervals found in the other"),
@@ -137,20 +143,31 @@ LEDGER = table(
     key("rule", "name of the pairing in the study"),
     key("modality_a", "modality of side a"),
     key("modality_b", "modality of side b"),
-    key("measure", "map (linear, cross-modal), dose-10, dose-50, rsa, subject-id"),
-    key("null", "L1 across conditions, L2 within, L3 x position, L4 shift within run; none"),
-    column("effect", F64, "the score on held-out persons"),
-    number("low", "lower end of its 95 % interval"),
-    number("high", "upper end of its 95 % interval"),
+    key(
+        "measure",
+        "map (linear, from a to b), dose-10 and dose-50 (that share of pairs wrong), rsa, "
+        "subject-id-a and -b",
+    ),
+    key(
+        "null",
+        "L1 across conditions, L2 within, L3 x position, L4 shift within run; labels: persons of "
+        "whole runs; none",
+    ),
+    number("effect", "the score on held-out persons; null if it could not be measured"),
+    number("low", "lower end of its 95 % interval (dose: of the draws)"),
+    number("high", "upper end of its 95 % interval (dose: of the draws)"),
     number("null_mean", "mean score under the null"),
-    number("p", "share of refitted permutations that score as high"),
-    number("detectable", "smallest effect that would have been found with 80 % power"),
-    number("ceiling", "rsa: upper noise ceiling"),
-    column("n_permutations", I64, "refitted permutations"),
-    column("n_train", I64, "pairs fitted on"),
-    column("n_test", I64, "pairs scored on"),
-    column("n_persons", I64, "held-out persons"),
-    key("claim", "holds, fails, or untested"),
-    text("flag", "what the tier claims and does not show"),
+    number("p", "share of refitted permutations that score as high, the pairs counted among them"),
+    number("detectable", "smallest excess over null_mean that would be found with 80 % power"),
+    number("ceiling_low", "rsa: lower noise ceiling of side b"),
+    number("ceiling", "rsa: upper noise ceiling of side b"),
+    column("n_permutations", I64, "refitted permutations, or draws of wrong pairs"),
+    column("n_train", I64, "pairs fitted on, mean over folds"),
+    column("n_test", I64, "pairs scored; subject-id: windows"),
+    column("n_moved", I64, "pairs whose partner the null can change; rsa: labels"),
+    column("n_persons", I64, "held-out persons, over all folds"),
+    key("claim", "holds, fails, or untested; subject-id: holds if persons cannot be told apart"),
+    text("flag", "what the tier claims and does not show, a caution, or why it is untested"),
+    text("left_out", "pairs and channels that were not measured, with the reason"),
     column("seed", I64, "of the permutations"),
 )

@@ -96,7 +96,11 @@ EVENTS = table(
     key("concept", "concept in the vocabulary, slash-tagged"),
     text("stimulus", "evidenced stimulus key; null where identity is unknown"),
     text("stimulus_name", "stimulus as the table names it"),
-    key("identity", "content, name or none: what the stimulus key rests on"),
+    key(
+        "identity",
+        "content (of the file, its pixels or its samples: the key's kind tells), name or none: "
+        "what the stimulus key rests on",
+    ),
     text("value", "trigger code as the table has it"),
     text("trial_type", "trial_type as the table has it"),
     text("hed", "HED string that the recipe gives"),

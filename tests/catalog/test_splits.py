@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuropair.catalog.splits import assign_splits, keep_splits
-from neuropair.schemas.errors import CorpusError
-from neuropair.schemas.study import Splits
+from neuropair.schemas.errors import CorpusError, RecipeError
+from neuropair.schemas.study import Splits, Study
 
 
 def _tables(persons: list[int], stimuli: list[list[int | None]]) -> tuple[pd.DataFrame, ...]:
@@ -167,10 +167,73 @@ def test_a_component_that_was_on_two_sides_or_is_new_is_split_afresh() -> None:
             "key": ["a", "b", "new", "s"],
             "component": ["one", "one", "two", "two"],
             "split": ["train", "train", "validation", "validation"],
+            "policy": "both",
         }
     )
     before = pd.DataFrame(
         {"kind": ["person", "person", "stimulus"], "key": ["a", "b", "s"]}
-    ).assign(split=["test", "train", "test"])
+    ).assign(split=["test", "train", "test"], policy="both")
     kept = keep_splits(assigned, before)
     assert kept["split"].tolist() == assigned["split"].tolist()
+
+
+def test_by_policy_one_kind_may_cross_and_the_other_may_not() -> None:
+    # four persons, each of whom saw stimulus 0 and one of two others
+    recordings, windows = _tables([0, 1, 2, 3], [[0, 1], [0, 2], [0, 1], [0, 2]])
+    recordings["modality"] = "eeg"
+    halves = {"train": 0.5, "validation": 0.25, "test": 0.25}
+    subjects = assign_splits(recordings, windows, Splits(policy="subject-disjoint", **halves))
+    assert set(subjects["kind"]) == {"person", "recording"}
+    assert subjects[subjects["kind"] == "person"]["split"].nunique() == 3
+    both = assign_splits(recordings, windows, Splits(**halves))
+    assert both["split"].nunique() == 1
+    recordings["person"] = "one"
+    windows = windows[windows["stimulus"] != "s0"]
+    stimuli = assign_splits(
+        recordings, windows, Splits(policy="stimulus-disjoint", train=0.5, validation=0, test=0.5)
+    )
+    assert set(stimuli["kind"]) == {"recording", "stimulus"}
+    assert stimuli[stimuli["kind"] == "stimulus"]["split"].nunique() == 2
+    assert set(stimuli["policy"]) == {"stimulus-disjoint"}
+
+
+@pytest.mark.parametrize("policy", ["both", "subject-disjoint", "stimulus-disjoint"])
+def test_recordings_of_one_sitting_stay_together_under_every_policy(policy: str) -> None:
+    recordings, windows = _tables(list(range(24)), [[None]] * 24)
+    recordings["source_file"] = [f"file-{i // 2}" for i in range(24)]
+    result = assign_splits(recordings, windows, Splits.model_validate({"policy": policy}))
+    split = result.set_index(["kind", "key"])["split"]
+    assert all(
+        split["recording", f"d/{i}"] == split["recording", f"d/{i + 1}"] for i in range(0, 24, 2)
+    )
+    by_session = recordings.drop(columns="source_file").assign(
+        subject=[str(i // 2) for i in range(24)], session=None
+    )
+    again = assign_splits(by_session, windows, Splits.model_validate({"policy": policy}))
+    pd.testing.assert_frame_equal(result, again)
+
+
+def test_a_held_out_dataset_is_the_test_split_with_all_that_is_connected() -> None:
+    recordings, windows = _tables(list(range(20)), [[None]] * 20)
+    recordings["modality"] = "eeg"
+    recordings["dataset"] = ["held" if i < 4 else "d" for i in range(20)]
+    recordings.loc[4, "person"] = "p0"
+    result = assign_splits(recordings, windows, Splits(hold_out=["held"]), [("d/5", "d/1")])
+    split = result[result["kind"] == "recording"].set_index("key")["split"]
+    assert set(split[[f"d/{i}" for i in range(6)]]) == {"test"}
+    assert set(split[[f"d/{i}" for i in range(6, 20)]]) == {"train", "validation"}
+    assert set(result["policy"]) == {"both; held out: held"}
+
+
+@pytest.mark.parametrize(
+    ("splits", "says"),
+    [
+        ({"hold_out": ["other"]}, "names datasets that the study has not"),
+        ({"hold_out": ["d"]}, "nothing is left to train on"),
+        ({"policy": "random"}, "policy"),
+    ],
+)
+def test_splits_that_cannot_be_are_refused(splits: dict[str, object], says: str) -> None:
+    content = {"study": "s", "title": "t", "datasets": [{"dataset": "d"}], "splits": splits}
+    with pytest.raises(RecipeError, match=says):
+        Study.parse(content, where="test")

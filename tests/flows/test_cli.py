@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neuropair.flows.cli import main
+from neuropair.flows.cli import _parser, main
 from neuropair.schemas.errors import ExitCode
 
 
@@ -36,9 +37,29 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(
-    "command", ["plan", "rehearse", "ingest", "query", "show", "verify", "recipes"]
-)
+def test_calibrate_fits_anew_and_writes_where_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from neuropair.pipeline.align.confidence import fit
+    from neuropair.schemas.calibration import read_calibration
+
+    monkeypatch.setattr(fit, "SOURCES", {"T3/condition": fit.SOURCES["T3/condition"]})
+    file = tmp_path / "calibration.json"
+    assert main(["calibrate", "--runs", "3", "--out", str(file), "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == read_calibration(file).model_dump(mode="json")
+    assert main(["calibrate", "--runs", "3", "--out", str(file)]) == ExitCode.OK
+    assert str(file) in capsys.readouterr().out
+    nowhere = str(tmp_path / "absent" / "calibration.json")
+    assert main(["calibrate", "--out", nowhere]) == ExitCode.STORAGE
+    assert "no such folder" in capsys.readouterr().err
+
+
+def _commands() -> list[str]:
+    actions = _parser()._actions
+    return next(list(a.choices) for a in actions if isinstance(a, argparse._SubParsersAction))
+
+
+@pytest.mark.parametrize("command", _commands())
 def test_every_command_documents_the_exit_codes(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

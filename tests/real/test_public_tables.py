@@ -62,3 +62,21 @@ def test_ds000117_has_conditions_and_no_pictures_in_common(
     assert per_person.min() > 0.8 * 829
     after = result.balance[result.balance["rule"] == "same-condition"]
     assert (after["smd_after"].abs() < 0.1).all()
+
+
+def test_ds004078_is_joined_by_story_and_media_time(
+    paired: Callable[[str, str], AlignResult],
+) -> None:
+    """The two runs whose start mark was lost are in: their start is known from the end mark."""
+    result = paired("stories", "ds004078")
+    assert set(result.pairs["tier"]) == {"T2"}
+    assert (result.pairs["person_a"] == result.pairs["person_b"]).all()
+    run_a, run_b = (
+        result.pairs[f"recording_{side}"].str.extract(r"_run-(\d+)_", expand=False) for side in "ab"
+    )
+    assert (run_a == run_b).all()
+    by_rule = result.pairs.groupby("rule")["recording_a"]
+    assert by_rule.size().to_dict() == {"same-story": 80, "same-passage": 2408}
+    assert by_rule.nunique().to_dict() == {"same-story": 80, "same-passage": 80}
+    onsets = result.pairs["stimulus"].str.extract(r"@(.*)$", expand=False).dropna()
+    assert (onsets.astype(float) % 10 == 0).all()

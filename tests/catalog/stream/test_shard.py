@@ -99,6 +99,8 @@ def test_it_reads_what_zarr_reads(
     got = mapped.take(rows)
     np.testing.assert_array_equal(got, expected[rows])
     assert got.dtype == expected.dtype.newbyteorder("=")
+    for row in rows.tolist():
+        np.testing.assert_array_equal(mapped.row(row), expected[row])
 
 
 def _plain(folder: Path) -> MappedArray:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuropair.pipeline.align import assignment
-from neuropair.pipeline.align.assignment import Points, Rules, assign
+from neuropair.pipeline.align import assignment, large
+from neuropair.pipeline.align.assignment import assign
+from neuropair.pipeline.align.dense import dense
+from neuropair.pipeline.align.points import Points, Rules
 
 OPEN = np.ones((1, 1), dtype=bool)
 
@@ -70,9 +72,47 @@ def test_the_sparse_way_is_nearly_as_good_as_the_dense(monkeypatch, shift):
     assert (np.abs(x[sparse.a] - y[sparse.b]) <= 0.5).all()
     within = (np.abs(x[:, None] - y[None]) <= 0.5).all(axis=-1).sum(axis=1)
     np.testing.assert_array_equal(sparse.alternatives, within[sparse.a] - 1)
+
+
+@pytest.mark.parametrize("uses_b", [1, 3])
+def test_cells_are_nearly_as_good_as_the_dense_way(monkeypatch, uses_b):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(900, 2)), rng.normal(size=(900 // uses_b, 2)) + 0.2
+    rules = Rules(OPEN, OPEN, 0.5, uses_b, 3)
+    dense = assign(_points(x), _points(y), rules)
+    monkeypatch.setattr(assignment, "DENSE_LIMIT", 100)
     monkeypatch.setattr(assignment, "PART", 200)
-    parts = assign(_points(x), _points(y), rules)
-    assert len(parts.a) >= 0.85 * len(dense.a)
+    monkeypatch.setattr(large, "CELL", 64)
+    cells = assign(_points(x), _points(y), rules)
+    assert len(cells.a) >= 0.85 * len(dense.a)
+    assert len(set(cells.a)) == len(cells.a)
+    assert np.bincount(cells.b).max() <= uses_b
+    assert (np.abs(x[cells.a] - y[cells.b]) <= 0.5).all()
+    within = (np.abs(x[:, None] - y[None]) <= 0.5).all(axis=-1).sum(axis=1)
+    assert np.corrcoef(cells.alternatives, within[cells.a] - 1)[0, 1] > 0.8
+    assert (cells.other_b != cells.b[cells.other_pair]).all()
+    other = np.column_stack([cells.other_pair, cells.other_b])
+    assert len(np.unique(other, axis=0)) == len(other)
+    assert (np.diff(cells.other_pair) >= 0).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), p=st.integers(1, 5), q=st.integers(1, 5))
+def test_small_blocks_tried_out_are_as_good_as_the_dense_way(seed, p, q):
+    rng = np.random.default_rng(seed)
+    block = [np.repeat(np.arange(6), n) for n in (p, q)]
+    sides = [rng.normal(size=(b.size, 2)) for b in block]
+    rules = Rules(OPEN, OPEN, 1.0, 1, 2)
+    found = assign(*(_points(x, b) for x, b in zip(sides, block, strict=True)), rules)
+    for k in range(6):
+        alone = dense(
+            *(_points(x) for x in sides),
+            *(np.flatnonzero(b == k) for b in block),
+            rules,
+        )
+        mine = block[0][found.a] == k
+        assert mine.sum() == alone.a.size
+        assert found.distance[mine].sum() == pytest.approx(alone.distance.sum())
 
 
 @pytest.mark.parametrize("uses_b", [1, 4])

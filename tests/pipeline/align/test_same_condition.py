@@ -121,7 +121,7 @@ def test_a_recording_whose_partners_went_elsewhere_says_so(make):
     study = make.study({"tier": "T5", "covariates": ["run_position"], "caliper": 5.0})
     found = align_study(study, recordings, events)
     assert found.pairs["recording_b"].tolist() == ["ds/sub-q/q_eeg"]
-    assert found.abstentions["reason"].iloc[0].startswith("better-partners-elsewhere: 1 event")
+    assert found.abstentions["reason"].iloc[0].startswith("better-partners-elsewhere: of 1 event")
 
 
 @pytest.mark.real
@@ -141,7 +141,8 @@ def test_the_caliper_balances_ds000117(make, faces):
     kept = found.pairs.groupby("person_a").size()
     assert len(kept) == 6
     assert kept.between(721, 800).all()
-    alone = align_study(make.study(pairing | {"caliper": 100}), recordings, events).balance
+    wide = pairing | {"caliper": 100, "max_smd": None}
+    alone = align_study(make.study(wide), recordings, events).balance
     assert alone["smd_after"].min() > 0.3
 
 
@@ -152,5 +153,13 @@ def test_an_imbalance_within_the_caliper_is_flagged(make):
     found = align_study(make.study(T3 | {"caliper": 2.0}), recordings, events)
     assert found.balance["smd_after"].iloc[0] > 0.1
     flagged = found.losses[found.losses["action"] == "flagged"]
-    assert flagged["count"].tolist() == [len(found.pairs)]
-    assert flagged["reason"].iloc[0].startswith("rule-0: run_position differs by 0.")
+    assert flagged["count"].tolist() == [60, 60]
+    assert (
+        flagged["reason"]
+        .iloc[0]
+        .startswith(
+            "rule-0: p: to bring every covariate's SMD below 0.1 would cost more than 12 of 60"
+        )
+    )
+    assert flagged["reason"].iloc[1].startswith("rule-0: run_position differs by 0.")
+    assert len(found.pairs) == 60

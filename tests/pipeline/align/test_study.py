@@ -153,7 +153,7 @@ def test_every_candidate_is_paired_or_abstained(make, seed, order, uses_b):
         events.iloc[rng.permutation(len(events))],
         windows.iloc[rng.permutation(len(windows))],
     )
-    for name in ("pairs", "abstentions", "losses", "balance"):
+    for name in ("pairs", "abstentions", "losses", "balance", "alternates", "negatives"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(again, name))
 
 
@@ -238,3 +238,71 @@ def test_tables_that_cannot_be_are_refused(make):
     windows["event"] += 7
     with pytest.raises(NeuropairError, match="event 7, which is not in table events"):
         align_study(study, recordings, events, windows)
+
+
+def _pool(make, seed, n=25, other=0):
+    """Two recordings of one person, with `other` more events of a concept of their own."""
+    rng = np.random.default_rng(seed)
+    names = ("p_meg", "p_eeg")
+    tables = []
+    for name in names:
+        position = rng.normal(size=n)
+        concept = ["face", "house"] * n
+        tables.append(make.events(name, 2.0 * np.arange(n), concept[:n], run_position=position))
+        more = make.events(name, 1000 + 2.0 * np.arange(other), "rest", event=n + np.arange(other))
+        tables.append(more)
+    return pd.DataFrame([make.recording(name) for name in names]), pd.concat(tables)
+
+
+def _partners(found):
+    columns = ["recording_a", "window_a", "recording_b", "window_b"]
+    rows = found.pairs[found.pairs["concept"] != "rest"][columns].to_numpy().tolist()
+    return {(tuple(row[:2]), tuple(row[2:])) for row in rows}
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), caliper=st.floats(0.05, 2), uses_b=st.integers(1, 3))
+def test_no_pair_is_outside_the_caliper_and_no_partner_used_too_often(make, seed, caliper, uses_b):
+    recordings, events = _pool(make, seed)
+    pairing = {"tier": "T3", "covariates": ["run_position"], "max_smd": None}
+    study = make.study(pairing | {"caliper": caliper, "uses_b": uses_b})
+    found = align_study(study, recordings, events)
+    position = events.set_index(["recording", "event"])["run_position"]
+    sd = {}
+    for concept, rows in events.groupby("concept"):
+        parts = [part["run_position"].var(ddof=1) for _, part in rows.groupby("recording")]
+        sd[concept] = np.sqrt(np.mean(parts))
+    for row in found.pairs.itertuples():
+        a = position[row.recording_a, row.window_a]
+        b = position[row.recording_b, row.window_b]
+        assert abs(a - b) / sd[row.concept] <= caliper + 1e-9
+        assert row.covariate_distance == pytest.approx(abs(a - b) / sd[row.concept])
+    assert found.pairs["window_a"].is_unique
+    assert found.pairs.groupby("window_b").size().max() <= uses_b or found.pairs.empty
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_swapping_the_sides_swaps_the_pairs(make, seed):
+    recordings, events = _pool(make, seed)
+    # along one line many assignments cost the same; in a plane the best is one
+    events["response_time"] = np.random.default_rng(seed + 1).normal(size=len(events))
+    covariates = ["run_position", "response_time"]
+    pairing = {"tier": "T3", "covariates": covariates, "caliper": 2.0, "max_smd": None}
+    there = align_study(make.study(pairing), recordings, events)
+    swapped = {"a": {"modality": "eeg"}, "b": {"modality": "meg"}}
+    back = align_study(make.study(pairing | swapped), recordings, events)
+    distance = [found.pairs["covariate_distance"].sum() for found in (there, back)]
+    assert distance[0] == pytest.approx(distance[1])
+    assert len(there.pairs) == len(back.pairs)
+    assert _partners(there) == {(b, a) for a, b in _partners(back)}
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), other=st.integers(1, 20))
+def test_events_of_another_block_change_nothing(make, seed, other):
+    pairing = {"tier": "T3", "covariates": ["run_position"], "max_smd": None}
+    without, among = (
+        _partners(align_study(make.study(pairing), *_pool(make, seed, other=n))) for n in (0, other)
+    )
+    assert without == among

@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from small_dataset import Small
 
 from neuropair.pipeline.events.identity import ContentKeys, annex_key
 from neuropair.pipeline.types import Events, Loss
-from neuropair.schemas.errors import AssertionFailedError, DatasetError, RecipeError
+from neuropair.schemas.errors import (
+    AssertionFailedError,
+    DatasetError,
+    IdentityError,
+    RecipeError,
+)
 
 ONE = "MD5E-s5--5d41402abc4b2a76b9719d911017c592.png"
 KEY = "MD5:5d41402abc4b2a76b9719d911017c592:5"
@@ -215,7 +224,7 @@ def test_names_that_are_merged_against_their_contents(small: Any, stimuli: Path)
     small.run(_shown("func/f014.bmp"), run="3")
     rule = _rule(identity="name", because="the same pictures, surely", basename=True)
     one, two, three = small.read_all({"rules": [rule]}).values()
-    assert isinstance(one, AssertionFailedError)
+    assert isinstance(one, IdentityError)
     assert isinstance(two, AssertionFailedError)
     assert isinstance(three, Events)
     assert str(one) == (
@@ -250,3 +259,198 @@ def test_template_of_an_entity_that_is_not_there(small: Any) -> None:
     assert error.value.problem == (
         "the template '{session}' needs 'session', which the recording has not."
     )
+
+
+def _listing(stimuli: Path, *lines: str) -> None:
+    header = "path\tsize_bytes\tchecksum_type\tchecksum\n"
+    text = header + "".join(f"stimuli/{line}\n" for line in lines)
+    (stimuli.parent.parent / "ds_annexed.tsv").write_text(text, encoding="utf-8")
+
+
+HELLO = "5\tMD5\t5d41402abc4b2a76b9719d911017c592"
+
+
+def test_file_that_is_what_the_listing_publishes(stimuli: Path) -> None:
+    _listing(stimuli, f"a.png\t{HELLO}")
+    (stimuli / "a.png").write_bytes(b"hello")
+    assert ContentKeys(stimuli.parent).key("stimuli/a.png") == KEY
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello!", "it is 6 bytes and published is 5 bytes"),
+        (b"HELLO", "it is MD5:eb61eead90e3b899c6bcbe27ac581660:5 and published is " + KEY),
+    ],
+)
+def test_file_that_changed_since_it_was_published(
+    small: Any, stimuli: Path, content: bytes, said: str
+) -> None:
+    _listing(stimuli, f"a.png\t{HELLO}")
+    (stimuli / "a.png").write_bytes(content)
+    small.run(_shown("a.png"))
+    events = small.read(rules=[_rule(identity="content")])
+    assert events.table["stimulus"].tolist() == [None]
+    (loss,) = events.losses
+    assert (loss.action, loss.reason) == (
+        "flagged",
+        f"unknown identity: the file changed, {said}",
+    )
+
+
+def test_link_and_listing_that_contradict_each_other(stimuli: Path) -> None:
+    _listing(stimuli, f"a.png\t{HELLO}", f"b.png\t{HELLO}")
+    _annexed(stimuli, "a.png", ONE.replace("5d4", "6d4"))
+    (stimuli / "b.png").write_text(f"/annex/objects/{ONE.replace('5d4', '6d4')}\n", "utf-8")
+    _annexed(stimuli, "c.png", ONE)
+    keys = ContentKeys(stimuli.parent)
+    for path in ("stimuli/a.png", "stimuli/b.png"):
+        assert keys.key(path) is None
+        assert "the file changed" in str(keys.note(path))
+    assert keys.key("stimuli/c.png") == KEY
+
+
+def test_link_and_listing_of_other_kinds_do_not_contradict(stimuli: Path) -> None:
+    _listing(stimuli, f"a.png\t{HELLO}")
+    _annexed(stimuli, "a.png", SHA)
+    assert ContentKeys(stimuli.parent).key("stimuli/a.png") == f"SHA256:{'0' * 64}:5"
+
+
+def test_annexed_content_of_another_size(stimuli: Path) -> None:
+    _annexed(stimuli, "a.png", ONE)
+    content = (stimuli / "a.png").readlink()
+    (stimuli / content).parent.mkdir(parents=True)
+    (stimuli / content).write_bytes(b"hello, again")
+    keys = ContentKeys(stimuli.parent)
+    assert keys.key("stimuli/a.png") is None
+    assert keys.note("stimuli/a.png") == (
+        "unknown identity: the file changed, it is 12 bytes and published is 5 bytes"
+    )
+
+
+def test_listing_that_names_a_file_twice(stimuli: Path) -> None:
+    _listing(stimuli, f"a.png\t{HELLO}", f"a.png\t{HELLO}", f"a.png\t{HELLO.replace('5d', '6d')}")
+    with pytest.raises(DatasetError) as error:
+        ContentKeys(stimuli.parent).key("stimuli/a.png")
+    assert error.value.problem == "lists stimuli/a.png twice, with different contents."
+    assert error.value.where == "ds_annexed.tsv:4"
+
+
+def _of_sessions(stimuli: Path, *keys: str) -> None:
+    for session, key in enumerate(keys, start=1):
+        folder = stimuli / f"ses-{session}"
+        folder.mkdir()
+        (folder / "a.png").symlink_to(f"../../.git/annex/objects/a/b/{key}/{key}")
+
+
+def test_name_whose_content_changed_between_sessions(small: Any, stimuli: Path) -> None:
+    _of_sessions(stimuli, ONE, ONE.replace("5d4", "6d4"))
+    for session in ("1", "2"):
+        small.run(_shown("a.png"), run=session, session=session)
+    by_name = _rule(identity="name", because="the same name", folder="stimuli/ses-{session}")
+    for error in small.read_all({"rules": [by_name]}).values():
+        assert isinstance(error, IdentityError)
+        assert error.problem.startswith(
+            "stimuli/ses-1/a.png and stimuli/ses-2/a.png are taken for one stimulus (name:r/a.png)"
+        )
+    by_content = _rule(identity="content", folder="stimuli/ses-{session}")
+    tables = [events.table for events in small.read_all({"rules": [by_content]}).values()]
+    assert tables[0]["stimulus"].item() != tables[1]["stimulus"].item()
+
+
+def test_name_whose_content_is_the_same_in_two_sessions(small: Any, stimuli: Path) -> None:
+    _of_sessions(stimuli, ONE, ONE)
+    for session in ("1", "2"):
+        small.run(_shown("a.png"), run=session, session=session)
+    rule = _rule(identity="name", because="the same name", folder="stimuli/ses-{session}")
+    tables = [events.table for events in small.read_all({"rules": [rule]}).values()]
+    assert tables[0]["stimulus"].item() == tables[1]["stimulus"].item() == "name:r/a.png"
+
+
+def test_folder_of_an_entity_that_is_not_there(small: Any, stimuli: Path) -> None:
+    small.run(_shown("a.png"))
+    with pytest.raises(RecipeError, match="needs 'session'"):
+        small.read(rules=[_rule(identity="content", folder="stimuli/ses-{session}")])
+
+
+@pytest.mark.parametrize(
+    ("rules", "files", "shown"),
+    [
+        ({"basename": True}, ("x/a.png", "y/a.png", "a.png"), (r"x\a.png", r"y\a.png")),
+        ({"strip_prefix": ["x/", "y/"]}, ("x/a.png", "y/a.png", "a.png"), ("x/a.png", "y/a.png")),
+        ({"strip_prefix": ["x/"]}, ("x/a.png", "a.png"), ("x/a.png",)),
+        ({"lower": True}, ("A.png", "a.png"), ("A.png", "a.png")),
+        ({"strip_extension": True}, ("a.png", "a.bmp", "a"), ("a.png", "a.bmp")),
+    ],
+)
+@pytest.mark.parametrize("identity", ["content", "decoded", "name"])
+def test_rules_of_spelling_that_merge_two_contents(
+    small: Any,
+    stimuli: Path,
+    identity: str,
+    rules: dict[str, Any],
+    files: tuple[str, ...],
+    shown: tuple[str, ...],
+) -> None:
+    for number, name in enumerate(files):
+        path = stimuli / name
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (2, 2), (number, 0, 0)).save(path, "PNG")
+    small.run(_shown(*shown))
+    small.run(_shown("other.png"), run="2")
+    rule = _rule(identity=identity, because="a test", **rules)
+    first, second = small.read_all({"rules": [rule]}).values()
+    if identity == "name" and len(shown) == 1:
+        assert isinstance(first, Events)  # a name by itself merges nothing
+    else:
+        assert isinstance(first, IdentityError), first
+        assert "are taken for one stimulus" in first.problem
+    assert isinstance(second, Events)
+
+
+def test_one_picture_in_two_formats_may_be_merged_by_name(small: Any, stimuli: Path) -> None:
+    for name in ("a.png", "a.bmp"):
+        Image.new("RGB", (2, 2), (1, 0, 0)).save(stimuli / name)
+    small.run(_shown("a.png", "a.bmp"))
+    rule = _rule(identity="name", because="a test", strip_extension=True)
+    assert small.read(rules=[rule]).table["stimulus"].nunique() == 1
+
+
+spelled = st.sampled_from(["a.png", "A.PNG", "x/a.png", "x/A.bmp", "y/a.png", "a.bmp", "b.png"])
+spellings = st.fixed_dictionaries(
+    {
+        "strip_prefix": st.lists(st.sampled_from(["x/", "y/", "x"]), max_size=2),
+        "basename": st.booleans(),
+        "lower": st.booleans(),
+        "strip_extension": st.booleans(),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(spelled, st.integers(0, 2), min_size=1),
+    spellings,
+    st.sampled_from(["content", "name", "decoded"]),
+)
+def test_no_rules_ever_merge_two_contents_in_silence(
+    tmp_path_factory: Any, files: dict[str, int], how: dict[str, Any], identity: str
+) -> None:
+    """Events of one key have one content, or the run is refused."""
+    small = Small(tmp_path_factory.mktemp("ds"))
+    for name, content in files.items():
+        path = small.root / "stimuli" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (1, 1), (content, 0, 0)).save(path)
+    small.run(_shown(*files))
+    rule = _rule(identity=identity, because="a test", **how)
+    (events,) = small.read_all({"rules": [rule]}).values()
+    if isinstance(events, IdentityError):
+        assert len(set(files.values())) > 1
+        return
+    assert isinstance(events, Events)
+    shown: dict[str, set[int]] = {}
+    for key, name in zip(events.table["stimulus"], events.table["stimulus_name"], strict=True):
+        if key is not None:
+            shown.setdefault(key, set()).add(files[name])
+    assert all(len(contents) == 1 for contents in shown.values())

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuropair.pipeline.events
@@ -57,6 +57,7 @@ def _draft(table: list[tuple[int, str]], **entry: object) -> pd.DataFrame:
     return draft_events(raw, recipe, RECORDING, where="r").table.drop(columns="source_row")
 
 
+@settings(deadline=None)
 @given(rows, st.integers(1, 200))
 def test_debouncing_twice_is_debouncing_once(table: list[tuple[int, str]], limit: int) -> None:
     table = sorted(table)
@@ -70,6 +71,7 @@ def test_debouncing_twice_is_debouncing_once(table: list[tuple[int, str]], limit
         assert (keys == key).any() == (len(mine) > 0)
 
 
+@settings(deadline=None)
 @given(rows, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(table: list[tuple[int, str]], random: object) -> None:
     entry = {"debounce": [{"seconds": 0.5, "by": "trial_type"}]}
@@ -78,6 +80,7 @@ def test_the_order_of_rows_does_not_matter(table: list[tuple[int, str]], random:
     pd.testing.assert_frame_equal(_draft(table, **entry), _draft(shuffled, **entry))
 
 
+@settings(deadline=None)
 @given(rows, st.floats(-5, 5))
 def test_a_delay_shifts_every_onset_by_the_same(table: list[tuple[int, str]], by: float) -> None:
     plain = _draft(table)
@@ -87,16 +90,38 @@ def test_a_delay_shifts_every_onset_by_the_same(table: list[tuple[int, str]], by
     pd.testing.assert_frame_equal(late[columns], plain[columns])
 
 
+@settings(deadline=None)
 @given(names, spellings)
 def test_normalising_twice_is_normalising_once(name: str, how: Stimulus) -> None:
     once = normalise(name, how)
     assert normalise(once, how) == once
 
 
+@settings(deadline=None)
 @given(names)
 def test_no_rules_of_spelling_change_slashes_only(name: str) -> None:
     how = Stimulus(column="c", identity="none")
     assert normalise(name, how).endswith(name.replace("\\", "/").lstrip("./"))
+
+
+@settings(deadline=None)
+@given(names, spellings)
+def test_slashes_and_backslashes_are_one(name: str, how: Stimulus) -> None:
+    assert normalise(name, how) == normalise(name.replace("\\", "/"), how)
+
+
+@settings(deadline=None)
+@given(names, spellings)
+def test_lower_case_forgets_case_alone(name: str, how: Stimulus) -> None:
+    lower = how.model_copy(update={"lower": True, "strip_prefix": []})
+    assert normalise(name, lower) == normalise(name.swapcase(), lower)
+
+
+@settings(deadline=None)
+@given(names, spellings)
+def test_a_normal_spelling_is_the_end_of_the_name_or_less(name: str, how: Stimulus) -> None:
+    found = normalise(name, how)
+    assert found.lower() in name.replace("\\", "/").lower()
 
 
 MODULES = sorted(m.name for m in pkgutil.iter_modules(neuropair.pipeline.events.__path__))

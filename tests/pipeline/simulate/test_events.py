@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from neuropair.pipeline.simulate import SimulationSettings, simulate_events
+from neuropair.pipeline.simulate.plan import Clock
 from neuropair.pipeline.simulate.truth import clocks, duplicates, right_pairs
 from neuropair.schemas.kinds import Modality
 
@@ -172,3 +173,59 @@ def test_one_person_is_the_same_whatever_the_number_of_persons() -> None:
 def test_settings_out_of_bounds_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         SimulationSettings.model_validate(wrong)
+
+
+@settings(max_examples=25, deadline=None)
+@given(simulated)
+def test_a_restarted_recorder_has_two_segments_and_nothing_between(
+    chosen: SimulationSettings,
+) -> None:
+    happened = simulate_events(chosen.model_copy(update={"restart": True}))
+    trials = happened.trials.set_index(["recording", "trial"])
+    table = clocks(happened)
+    assert table["segment"].tolist() == [0, 1, 0, 0] * chosen.subjects
+    for (recording_a, recording_b), segments in table.groupby(["recording_a", "recording_b"]):
+        here = trials.loc[recording_b]
+        at = trials.loc[recording_a]["onset"].loc[here.index].to_numpy()
+        stands = np.ones(len(here), dtype=bool)
+        for one in segments.itertuples():
+            inside = (at >= one.start) & (at < one.stop)
+            stands &= ~inside
+            expected = one.offset + (1 + one.drift_ppm * 1e-6) * at[inside]
+            np.testing.assert_allclose(here["onset"][inside], expected, atol=1e-9)
+        assert not here["in_table"][stands].any()
+        if len(segments) == 2:
+            first, second = segments["offset"]
+            assert 2.9 < first - second < 8.1
+
+
+def test_a_restart_changes_nothing_but_the_recorder_that_is_restarted() -> None:
+    usual = simulate_events(SimulationSettings(seed=3))
+    restarted = simulate_events(SimulationSettings(seed=3, restart=True))
+    for run in usual.runs:
+        same = usual.tables[run.recording].equals(restarted.tables[run.recording])
+        assert same != (run.task == "faces" and run.modality is Modality.FNIRS)
+
+
+def test_the_clock_of_a_restarted_recorder_turns_back() -> None:
+    clock = Clock(start=-3.0, drift=50e-6, stop=40.0, pause=5.0)
+    times = np.concatenate([np.linspace(0, 39.9, 50), np.linspace(45, 90, 50)])
+    assert clock.runs_at(times).all()
+    np.testing.assert_allclose(clock.sitting_time(clock.reading(times)), times, atol=1e-9)
+    assert not clock.runs_at([40.0, 42.0, 44.9]).any()
+    assert np.ptp(clock.reading([40.0, 42.0, 45.0])) == 0.0
+
+
+def test_wrong_labels_are_as_many_as_asked_for_and_the_truth_keeps_the_right_ones() -> None:
+    usual = simulate_events(SimulationSettings(seed=3, missing=0, spurious=0))
+    wrong = simulate_events(SimulationSettings(seed=3, missing=0, spurious=0, mislabelled=0.2))
+    pd.testing.assert_frame_equal(usual.trials, wrong.trials)
+    differ = [
+        (usual.tables[name]["trial_type"] != table["trial_type"]).to_numpy()
+        for name, table in wrong.tables.items()
+        if "tapping" in name
+    ]
+    # half of the wrong ones name the other hand
+    assert 0.06 < np.concatenate(differ).mean() < 0.15
+    for name, table in wrong.tables.items():
+        assert table["onset"].equals(usual.tables[name]["onset"])

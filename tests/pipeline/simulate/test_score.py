@@ -8,6 +8,7 @@ import pytest
 
 from neuropair.pipeline.simulate import (
     SimulationSettings,
+    judge_pairs,
     score_pairs,
     simulate_events,
     true_amplitudes,
@@ -168,6 +169,58 @@ def test_sliding_pairs_are_judged_by_the_clocks(truth: Path, events: pd.DataFram
         columns={c: c[:-1] + "ba"["ab".index(c[-1])] for c in pairs if c.endswith(("_a", "_b"))}
     )
     assert score_pairs(turned, events, truth, windows)["n_right"].tolist() == [2]
+    assert judge_pairs(pairs, events, truth, windows)["right"].tolist() == [True, True, False]
+
+
+def test_each_pair_is_judged_as_all_are(truth: Path, events: pd.DataFrame) -> None:
+    pairs = _corpus_pairs(events)
+    pairs["window_b"] += np.arange(len(pairs)) % 3 == 0
+    judged = judge_pairs(pairs, events, truth, pd.DataFrame())
+    assert len(judged) == len(pairs)
+    score = score_pairs(pairs, events, truth).set_index("tier")
+    by_tier = judged.groupby("tier")["right"].sum()
+    assert by_tier.to_dict() == score["n_right"].to_dict()
+    assert 0.6 < judged["right"].mean() < 0.8
+
+
+def test_no_pairs_are_no_judgement(truth: Path, events: pd.DataFrame) -> None:
+    none = _corpus_pairs(events).iloc[:0]
+    windows = events.rename(columns={"event": "window"})
+    assert judge_pairs(none, events, truth, windows).empty
+
+
+def test_windows_of_a_restarted_recorder_are_judged_by_their_segment(
+    tmp_path: Path, events: pd.DataFrame
+) -> None:
+    chosen = SimulationSettings(subjects=1, seed=5, restart=True)
+    happened = simulate_events(chosen)
+    write_truth(tmp_path / "truth", happened, [], chosen)
+    first, second = clocks(happened).iloc[0], clocks(happened).iloc[1]
+    onset = np.array([first["stop"] - 9, second["start"] + 9])
+    slope = 1 + first["drift_ppm"] * 1e-6
+    names = {side: f"simulated/{first[f'recording_{side}']}" for side in ("a", "b")}
+    parts = [
+        {"recording": names["a"], "window": range(2), "onset": onset},
+        {
+            "recording": names["b"],
+            "window": range(2),
+            "onset": first["offset"] + slope * onset,  # as if one clock went on
+        },
+    ]
+    windows = pd.concat([pd.DataFrame(part) for part in parts])
+    pairs = pd.DataFrame(
+        {
+            "tier": "T1",
+            "recording_a": names["a"],
+            "recording_b": names["b"],
+            "window_a": [0, 1],
+            "window_b": [0, 1],
+            "concept": "sliding",
+            "split": "train",
+        }
+    )
+    judged = judge_pairs(pairs, events, tmp_path / "truth", windows)
+    assert judged["right"].tolist() == [True, False]
 
 
 def test_amplitudes_are_squared_for_blood(truth: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from neuropair.pipeline.sources import extra_folders, select_files, selects
+from neuropair.pipeline.sources import extra_folders, list_folders, select_files, selects
 from neuropair.pipeline.types import RemoteFile
 from neuropair.schemas.kinds import Modality
 from neuropair.schemas.recipe import EventsRecipe, Recipe, Rule, Selection, Stimulus
@@ -159,3 +159,30 @@ def test_folders_that_a_recipe_and_settings_need() -> None:
 def test_a_selection_of_recordings(selection: Selection, expected: bool) -> None:
     labels = {"subject": "01", "session": None, "task": "x", "run": "1"}
     assert selects(selection, Modality.EEG, labels) is expected
+
+
+def test_tables_beside_the_raw_data_are_fetched() -> None:
+    """Lists, annotations and media files that a recipe names are needed before events are read."""
+    join = {"path": "derivatives/lists/sub-{subject}.csv", "because": "a test"}
+    words = {"path": "annotations/{stimulus}.tsv", "because": "a test", "concept": "rest"}
+    rule = {
+        "concept": "rest",
+        "until": {"trial_type": "End"},
+        "stimulus": {"column": "stim", "identity": "name", "because": "a test"},
+        "media": {
+            "nominal": {"kind": "file", "path": "stimuli/audio/{stimulus}.wav"},
+            "annotations": [words],
+        },
+    }
+    entry = {
+        "join": {**join, "where": {"trial_type": "on"}, "columns": {"stim": "image"}},
+        "rules": [rule],
+        "assertions": [
+            {"kind": "count", "equals": 1},
+            {"kind": "media", "maximum_ppm": 500, "maximum_uncertainty": 1},
+        ],
+    }
+    recipe = Recipe.parse({"recipe": "r", "title": "t", "events": [entry]}, "r.yaml")
+    tables = ("annotations", "derivatives/lists")
+    assert list_folders(recipe) == tables
+    assert set(extra_folders(recipe, Signals())) >= {*tables, "stimuli/audio"}

@@ -79,7 +79,8 @@ COUNTS = {
     "ds000117": (126, {"meg": 5301, "eeg": 5301, "fmri": 5043}),
     "ds000248": (2, {"meg": 320, "eeg": 320}),
     "ds003645": (48, {"meg": 10167, "eeg": 10167}),
-    "ds004078": (160, {"meg": 158, "fmri": 160}),
+    # a story, its 2,408 stretches of 10 s in all, and a mark or the request to hurry up, a run
+    "ds004078": (160, {"meg": 2568, "fmri": 2568}),
     "ds004496": (179, {"fmri": 14392}),
     "ds004514": (12, {"eeg": 13314, "fnirs": 13314}),
     "ds005810": (16, {"meg": 6616}),
@@ -298,6 +299,13 @@ def test_nod_images_are_named(real_data: Path) -> None:
     assert "name:imagenet/n03131574_8247" in keys
 
 
+LOST_STARTS = {
+    "ds004078/sub-08/task-RDR_run-16_meg": (1.878, -6.049),
+    "ds004078/sub-09/task-RDR_run-7_meg": (0.017, -7.499),
+}
+"""Recording -> recovered onset, and how much too near to the end mark the start mark is, s."""
+
+
 def test_stories_of_meg_and_fmri_are_the_same(real_data: Path) -> None:
     results = _read(_folder(real_data, "ds004078"))
     differences = []
@@ -308,18 +316,43 @@ def test_stories_of_meg_and_fmri_are_the_same(real_data: Path) -> None:
         story = events.table[events.table["concept"] == "perception/auditory/story"]
         other = _table(results, recording.replace("_meg", "_fmri"))
         other = other[other["concept"] == "perception/auditory/story"]
-        if recording in (
-            "ds004078/sub-08/task-RDR_run-16_meg",
-            "ds004078/sub-09/task-RDR_run-7_meg",
-        ):
-            assert story.empty
-            assert any("the start trigger was not recorded" in x.reason for x in events.losses)
-        else:
-            assert story["stimulus"].item() == other["stimulus"].item()
+        assert story["stimulus"].item() == other["stimulus"].item()
+        if recording not in LOST_STARTS:
             differences.append(story["duration"].item() - other["duration"].item())
     assert len(differences) == 78
     assert -0.072 < min(differences) < max(differences) < 0.027
     assert np.mean(differences) == pytest.approx(-0.0288, abs=0.0005)
+
+
+def test_lost_starts_are_found_without_being_named(real_data: Path) -> None:
+    results = _read(_folder(real_data, "ds004078"))
+    clocks = {
+        recording: events.media.iloc[0]
+        for recording, events in results.items()
+        if isinstance(events, Events) and events.media is not None
+    }
+    meg = {name: clock for name, clock in clocks.items() if name.endswith("_meg")}
+    assert {name for name, clock in meg.items() if clock["status"] != "measured"} == set(
+        LOST_STARTS
+    )
+    rates = [clock["rate_ppm"] for name, clock in meg.items() if name not in LOST_STARTS]
+    assert np.mean(rates) == pytest.approx(-106.6, abs=0.1)
+    assert np.std(rates, ddof=1) == pytest.approx(88.7, abs=0.1)
+    widest = max(meg[name]["uncertainty"] for name in meg if name not in LOST_STARTS)
+    for name, (onset, difference) in LOST_STARTS.items():
+        clock, events = meg[name], results[name]
+        assert clock["status"] == "one-mark"
+        assert clock["onset"] == pytest.approx(onset, abs=0.002)
+        assert clock["span"] - clock["nominal"] == pytest.approx(difference, abs=1e-3)
+        assert clock["uncertainty"] > widest
+        assert isinstance(events, Events)
+        story = events.table[events.table["concept"] == "perception/auditory/story"]
+        assert story["onset"].item() == clock["onset"]
+        assert '"media_status": "one-mark"' in story["attributes"].item()
+        assert any("media clock from one mark" in loss.reason for loss in events.losses)
+    assert {clock["status"] for name, clock in clocks.items() if name.endswith("_fmri")} == {
+        "start-only"
+    }
 
 
 def test_ds002336_blank_rows_and_eeg_that_is_not_here(real_data: Path) -> None:
