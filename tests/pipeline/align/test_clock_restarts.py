@@ -32,8 +32,9 @@ def test_a_restart_gives_two_segments_and_no_clock_between(seed, jump, lost):
     assert first.start == -np.inf
     assert second.stop == np.inf
     assert first.stop < second.start
-    # an event or two beside a restart may fit the other line by chance
-    assert first.stop - 8 <= drawn.restarted <= second.start + 8
+    # an event or two beside a restart, or a spurious one in what it lost, may fit by chance
+    slack = 8 + lost * 200 * 3.5
+    assert first.stop - slack <= drawn.restarted <= second.start + slack
     assert second.offset - first.offset == pytest.approx(jump, abs=0.3)
     between = (first.stop + second.start) / 2
     assert np.isnan(clock.to_b(between))

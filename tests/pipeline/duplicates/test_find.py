@@ -214,7 +214,11 @@ def test_meg_and_eeg_of_one_sitting_match_their_likes_only() -> None:
     onsets, names = _onsets(8), []
     for dataset, subject in (("a", "1"), ("b", "2")):
         names += [_one(dataset, subject, onsets, modality=m) for m in ("meg", "eeg")]
-    rows = _find(*names, *BESIDE).rows
+    for k in range(6):
+        names += [
+            _one("a", f"x{k}", _onsets(900 + k) + 3.0 * k, modality=m) for m in ("meg", "eeg")
+        ]
+    rows = _find(*names).rows
     assert rows["relation"].tolist() == ["duplicate", "duplicate"]
     assert all(a[-3:] == b[-3:] for a, b in same_recording(rows))
 
