@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from neuropair.pipeline.align.cuts import Piece
 from neuropair.pipeline.align.judge import MIN_COVERAGE, MIN_MATCHED, low_coverage
 from neuropair.pipeline.align.misread import other_unit, reversed_time
 from neuropair.pipeline.align.reasons import Abstention
 from neuropair.pipeline.align.refine import affine, alone, debounced, mutual, prior, trimming
-from neuropair.pipeline.align.restarts import Piece, aligned, pieces
+from neuropair.pipeline.align.restarts import aligned, pieces
 from neuropair.pipeline.align.segment import Clock, Segment
 from neuropair.pipeline.align.vote import Floats, Integers, Train
 from neuropair.schemas.errors import NeuropairError

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from neuropair.pipeline.align.cuts import CHANCE_RATE, Piece, between, parted, subset
 from neuropair.pipeline.align.judge import MIN_MATCHED, Verdict, candidates, implausible, judge
 from neuropair.pipeline.align.reasons import Abstention
 from neuropair.pipeline.align.refine import Fit, affine, mutual, prior
@@ -20,26 +21,11 @@ from neuropair.pipeline.align.vote import Floats, Integers, Train
 CUT_CHANCE = 1e-6
 """A tail is cut off if so few of its events would align with this probability, at the rate at which
 the rest aligns. Small because the worst tail of some hundred is looked at."""
-ALIGNED_RATE, CHANCE_RATE = 0.55, 0.15
-"""Share of events that align within a segment, and beyond it. Between them, at a third, an event
+ALIGNED_RATE = 0.55
+"""Share of events that align within a segment. Between it and `CHANCE_RATE`, at a third, an event
 speaks neither way: below the 0.4 that is accepted, above the 0.25 that four codes show."""
 STEP_T = 7.0
 """t of a step in the residuals: 1e-8 times some thousand places it could stand at."""
-
-
-class Piece(NamedTuple):
-    """A line ``b = offset + slope * a`` that holds from `start` to `stop` on a's clock, s."""
-
-    offset: float
-    slope: float
-    start: float
-    stop: float
-    verdict: Verdict
-
-
-def between(train: Train, start: float, stop: float) -> Train:
-    """Events from `start` to `stop`, s."""
-    return _subset(train, (train.times >= start) & (train.times <= stop))
 
 
 def pieces(a: Train, b: Train, q: float, tolerance: float) -> tuple[list[Piece], Abstention | None]:
@@ -55,10 +41,6 @@ def pieces(a: Train, b: Train, q: float, tolerance: float) -> tuple[list[Piece],
     found, refused = _search(a, b, q, tolerance)
     split = [part for piece in found for part in _at_steps(piece, a, b, q, tolerance)]
     return _joined(sorted(split, key=_start), a, b, q, tolerance), refused
-
-
-def _subset(train: Train, keep: npt.NDArray[np.bool_]) -> Train:
-    return Train(train.times[keep], train.codes[keep], train.rows[keep])
 
 
 def aligned(piece: Piece, a: Train, b: Train, tolerance: float) -> tuple[Train, Train, Integers]:
@@ -115,7 +97,7 @@ def _tails(
     for tail, number in ((ends.before, 0), (ends.after, 1)):
         if tail is None:
             continue
-        mine, there = _subset(a, tail.mask), _subset(b, free)
+        mine, there = subset(a, tail.mask), subset(b, free)
         more = _search(mine, there, q, tolerance)[0] if there.times.size else []
         if more and number == 0:
             more[-1] = more[-1]._replace(stop=min(more[-1].stop, float(mine.times.max())))
@@ -315,17 +297,17 @@ def _joined(found: list[Piece], a: Train, b: Train, q: float, tolerance: float) 
         last = kept[-1]
         both = _one_clock(last, piece, a, b, q, tolerance)
         if both is None:
-            kept[-1:] = _meet(last, piece, a, b, tolerance)
+            kept[-1:] = parted(*_meet(last, piece, a, b, tolerance), a, b, tolerance)
         else:
             kept[-1] = both
     return kept
 
 
-def _meet(left: Piece, right: Piece, a: Train, b: Train, tolerance: float) -> list[Piece]:
+def _meet(left: Piece, right: Piece, a: Train, b: Train, tolerance: float) -> tuple[Piece, Piece]:
     """Let two pieces reach towards each other, to where their events fit either line best."""
     mine = between(a, left.stop, right.start)
     if not mine.times.size:
-        return [left, right]
+        return left, right
     fits = np.zeros((2, mine.times.size))
     for row, piece in zip(fits, (left, right), strict=True):
         pairs = mutual(mine, b, piece.offset, piece.slope, tolerance)
@@ -335,13 +317,13 @@ def _meet(left: Piece, right: Piece, a: Train, b: Train, tolerance: float) -> li
     times, (of_left, of_right) = mine.times[order], fits[:, order]
     gain = np.cumsum(of_left)[:-1] + (of_right.sum() - np.cumsum(of_right)[:-1])
     if not gain.size:
-        return [left, right]
+        return left, right
     last = int(np.argmax(gain))
     left_hits = times[: last + 1][of_left[: last + 1] > 0]
     right_hits = times[last + 1 :][of_right[last + 1 :] > 0]
     stop = max(left.stop, left_hits.max(initial=left.stop))
     start = min(right.start, right_hits.min(initial=right.start))
-    return [left._replace(stop=float(stop)), right._replace(start=float(start))]
+    return left._replace(stop=float(stop)), right._replace(start=float(start))
 
 
 def _one_clock(
