@@ -24,7 +24,7 @@ from neuropair.catalog.report.svg import WIDTH, Plot, shortened
 PANELS = 24
 """Rules that are drawn."""
 _ROW = 26
-_LABELS, _CLAIMS = 96, 66
+_LABELS, _CLAIMS = 96, 88
 _KEY = ["tier", "rule", "modalities"]
 
 
@@ -58,12 +58,15 @@ def ledger_part(tables: Mapping[str, pd.DataFrame]) -> Part:
         f"{which}"
     )
     blocks: list[Block] = [Figure(tuple(panels), caption)]
+    names = {"tier": "tier", "rule": "rule", "measure": "measure", "null": "null"}
+    said = {**names, "judged": "judged", "flag": "what is said"}
     flags = ledger[ledger["flag"].notna()]
-    if len(flags):
-        names = {"tier": "tier", "rule": "rule", "measure": "measure", "null": "null"}
-        blocks.insert(
-            0, grid("Flags", flags, {**names, "judged": "judged", "flag": "what is said"})
-        )
+    untested = flags["judged"] == "untested"
+    worst_first = flags[~untested].sort_values("judged", key=lambda j: j != "fails", kind="stable")
+    if len(worst_first):
+        blocks.insert(0, grid("Flags", worst_first, said))
+    if untested.any():
+        blocks.append(grid("Not tested, and what was lacking", flags[untested], said, folded=True))
     blocks.append(grid("The ledger, one row a test", ledger, folded=True))
     return Part("ledger", "The ledger", lead, blocks)
 

@@ -196,8 +196,6 @@ def _abstained(tables: Mapping[str, pd.DataFrame]) -> Finding | None:
     says = f"{paired:,} recording pairs paired, {abstained:,} abstained from"
     if never:
         says += f", {never:,} of them for good"
-    if never:
-        says += f", {never:,} of them for good"
     if remedies:
         says += f"; {counted(remedies, 'remedy')} would unlock {'the rest' if never else 'them'}"
     return Finding("open" if abstained else "good", "Abstained", says, "abstained")

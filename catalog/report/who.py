@@ -122,7 +122,7 @@ def _drawing(cells: pd.DataFrame, rows: list[str], columns: list[str], title: st
         for k, name in enumerate(rows)
         if k % -(-15 // int(high)) == 0
     ]
-    if wide >= 40:
+    if _has_headings(columns, wide):
         parts += [_heading(name, _LEFT + wide * (k + 0.5), wide) for k, name in enumerate(columns)]
     most = float(cells["pairs"].max()) or 1.0
     gap = 1.0 if high > 6 and wide > 6 else 0.3
