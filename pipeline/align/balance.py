@@ -54,7 +54,10 @@ def _means(values: Floats) -> _Means:
     if known.size < 2:
         return _Means(known.size, float("nan"), float("nan"))
     mean = float(known.mean())
-    return _Means(known.size, mean, float(((known - mean) ** 2).sum() / (known.size - 1)))
+    variance = float(((known - mean) ** 2).sum() / (known.size - 1))
+    # passages cut every 10 s are 10 s apart to 1e-12: what rounding leaves is no variance
+    rounding = (1e-9 * max(1.0, abs(mean))) ** 2
+    return _Means(known.size, mean, variance if variance > rounding else 0.0)
 
 
 def _smd(a: _Means, b: _Means) -> float:
@@ -63,7 +66,7 @@ def _smd(a: _Means, b: _Means) -> float:
     spread = float(np.sqrt((a.variance + b.variance) / 2))
     difference = abs(a.mean - b.mean)
     if spread == 0:
-        return 0.0 if difference == 0 else float("inf")
+        return 0.0 if difference <= 1e-9 * max(1.0, abs(a.mean)) else float("inf")
     return difference / spread
 
 
