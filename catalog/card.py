@@ -51,7 +51,7 @@ _SECTIONS: Mapping[str, str] = {
 _EMPTY: Mapping[str, str] = {
     "Pairs": "No pairs.",
     "Splits": "No splits were assigned.",
-    "What was abstained from": "Nothing: every candidate pair of recordings is paired.",
+    "What was abstained from": "Nothing: no candidate pair of recordings was left unpaired.",
     "What was left out or repaired": "Nothing.",
     "What was put to the test": "Nothing yet: whether the pairs carry signal has not been tested.",
 }

@@ -110,6 +110,36 @@ def assign_splits(
     return table.sort_values(["kind", "key"], ignore_index=True)
 
 
+def keep_splits(assigned: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Keep the split that a component's recordings and persons had, where it was one.
+
+    After a person was removed, the sizes of components and of strata are others, and fresh
+    splits would move people from test to train whom a model must not have seen.
+
+    Parameters
+    ----------
+    assigned : pandas.DataFrame
+        From `assign_splits`.
+    before : pandas.DataFrame
+        Columns ``kind, key, policy, split``: of the release before. What had another policy, or
+        other datasets held out, is split afresh.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `assigned`. A component of which nothing was there, or whose parts were on two sides,
+        has the split that was assigned.
+    """
+    told = before[before["kind"] != "stimulus"]
+    same = ["kind", "key", "policy"]
+    had = assigned.merge(told[[*same, "split"]], on=same, suffixes=("", "_had"))
+    groups = had.groupby("component")["split_had"]
+    kept = groups.first()[groups.nunique() == 1].to_dict()
+    rows = zip(assigned["component"], assigned["split"], strict=True)
+    split = pd.Series([kept.get(*row) for row in rows], assigned.index, dtype=object)
+    return assigned.assign(split=split)
+
+
 def describe(settings: Splits) -> str:
     """Put the policy and the held-out datasets in words, for column ``policy``."""
     held = HELD_OUT + ", ".join(sorted(settings.hold_out)) if settings.hold_out else ""

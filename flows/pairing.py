@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from neuropair.catalog.splits import assign_splits
+from neuropair.catalog.splits import assign_splits, keep_splits
 from neuropair.flows.jobs import Outcome
 from neuropair.flows.loading import LoadedStudy
 from neuropair.flows.prepare import Prepared
@@ -18,8 +18,11 @@ from neuropair.pipeline.corpus import (
     combine,
     failed_rows,
     loss_rows,
+    newest_release,
     publish,
+    read_forgotten,
 )
+from neuropair.pipeline.corpus.tables import read_table
 from neuropair.pipeline.duplicates import (
     SignalKeys,
     find_duplicates,
@@ -54,8 +57,9 @@ def pair_and_publish(
     """
     store = CorpusStore(corpus)
     tables = combine([*(outcome.rows(store) for outcome in outcomes), *failures_of(prepared)])
+    before = splits_of_the_others(store, loaded.study.study)
     signals = {one.recording.id: one.signal_key for one in outcomes if one.signal_key is not None}
-    all_tables = paired_tables(loaded, prepared, tables, signals)
+    all_tables = paired_tables(loaded, prepared, tables, signals, before)
     release = publish(store, loaded.study.study, all_tables)
     return Summary.of(corpus, release, all_tables, outcomes)
 
@@ -70,6 +74,7 @@ def paired_tables(
     prepared: Sequence[Prepared],
     tables: Mapping[str, pd.DataFrame],
     signals: Mapping[str, str] | None = None,
+    before: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Find duplicates, join persons, assign splits and pair: every table of a release.
 
@@ -86,6 +91,8 @@ def paired_tables(
         split and paired by their events.
     signals : Mapping, optional
         Content key of the signal, by recording, of recordings that were read.
+    before : pandas.DataFrame, optional
+        Splits to keep (`splits_of_the_others`).
     """
     found = find_duplicates(tables["recordings"], tables["events"], _files(prepared, signals or {}))
     joined = join_persons(tables["recordings"], same_recording(found.rows), loaded.recipes)
@@ -93,6 +100,8 @@ def paired_tables(
     rehearsed = recordings["status"] == "rehearsed"
     shown = tables["events"] if rehearsed.any() else tables["windows"]
     splits = assign_splits(recordings, shown, loaded.study.splits, links(found.rows))
+    if before is not None:
+        splits = keep_splits(splits, before)
     by_recording = splits[splits["kind"] == "recording"].set_index("key")["split"]
     recordings = recordings.assign(split=recordings["recording"].map(by_recording))
     readable = recordings.assign(
@@ -114,6 +123,18 @@ def paired_tables(
         ),
         "media_clocks": media_clocks(prepared),
     }
+
+
+def splits_of_the_others(store: CorpusStore, study: str) -> pd.DataFrame | None:
+    """Read the splits that a study has in the newest release, if somebody was removed.
+
+    Whoever is left keeps the split; without removals splits depend on the study's data alone.
+    """
+    newest = newest_release(store)
+    if newest is None or not read_forgotten(store).digests:
+        return None
+    rows = read_table(store, "splits", newest.tables["splits"]["version"]).to_pandas()
+    return pd.DataFrame(rows[rows["study"] == study])
 
 
 def media_clocks(prepared: Sequence[Prepared]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from neuropair.flows import console
 from neuropair.flows.jobs import Job
 from neuropair.flows.loading import LoadedStudy
-from neuropair.flows.pairing import failures_of, paired_tables
+from neuropair.flows.pairing import failures_of, paired_tables, splits_of_the_others
 from neuropair.flows.prepare import Prepared, prepare_dataset, with_agreed_stimuli
 from neuropair.flows.summary import Summary
 from neuropair.pipeline.corpus import (
@@ -81,7 +81,9 @@ def rehearsed_tables(
             shown.advance(entry.dataset)
     prepared = with_agreed_stimuli(prepared)
     rows = [_rows(job) for one in prepared for job in one.jobs]
-    return paired_tables(loaded, prepared, combine([*rows, *failures_of(prepared)]))
+    before = splits_of_the_others(CorpusStore(corpus), loaded.study.study)
+    tables = combine([*rows, *failures_of(prepared)])
+    return paired_tables(loaded, prepared, tables, before=before)
 
 
 def _rows(job: Job) -> RecordingRows:

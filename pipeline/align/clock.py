@@ -17,7 +17,7 @@ import pandas as pd
 from neuropair.pipeline.align.judge import MIN_COVERAGE, MIN_MATCHED, low_coverage
 from neuropair.pipeline.align.misread import other_unit, reversed_time
 from neuropair.pipeline.align.reasons import Abstention
-from neuropair.pipeline.align.refine import affine, debounced, mutual, prior, trimming
+from neuropair.pipeline.align.refine import affine, alone, debounced, mutual, prior, trimming
 from neuropair.pipeline.align.restarts import Piece, aligned, pieces
 from neuropair.pipeline.align.segment import Clock, Segment
 from neuropair.pipeline.align.vote import Floats, Integers, Train
@@ -190,12 +190,14 @@ def _segment(piece: Piece, a: Train, b: Train, q: float, jitter: float) -> Segme
     reach = 0.6 * q + 4 * _jitter(residual, tolerance, q, jitter)
     if reach > tolerance:
         pairs = mutual(mine, there, offset, slope, reach)
-        x, residual, (offset, slope) = _line(mine, there, pairs, weight)
+    fitted = alone(mine, there, pairs, 2 * reach)
+    x, residual, (offset, slope) = _line(mine, there, fitted, weight)
+    at = mine.times[pairs[:, 0]]
     centre = float(x.mean())
     spread = float(np.sqrt((residual**2).sum() / (x.size - 2)))
     return Segment(
-        start=piece.start if np.isinf(piece.start) else float(x.min()),
-        stop=piece.stop if np.isinf(piece.stop) else float(x.max()),
+        start=piece.start if np.isinf(piece.start) else float(at.min()),
+        stop=piece.stop if np.isinf(piece.stop) else float(at.max()),
         centre=centre,
         centre_b=offset + slope * centre,
         drift_ppm=(slope - 1) * 1e6,
@@ -203,11 +205,12 @@ def _segment(piece: Piece, a: Train, b: Train, q: float, jitter: float) -> Segme
         n_b=there.times.size,
         ambiguity=piece.verdict.ambiguity,
         chance=piece.verdict.chance,
+        n_fitted=x.size,
         residual_sd=spread,
         error_sd=spread * trimming(residual, reach),
         tolerance=reach,
         matched=np.column_stack([mine.rows[pairs[:, 0]], there.rows[pairs[:, 1]]])[
-            np.argsort(x, kind="stable")
+            np.argsort(at, kind="stable")
         ],
         sum_squares=float(((x - centre) ** 2).sum()) + weight,
     )

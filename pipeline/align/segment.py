@@ -21,7 +21,7 @@ class Segment:
         First and last instant on a's clock that it holds for, s. Infinite towards an end of the
         recording where nothing speaks against it; else the outermost aligned event.
     centre, centre_b : float
-        Mean time of the aligned events on a's and on b's clock, s.
+        Mean time of the fitted events on a's and on b's clock, s.
     drift_ppm : float
         How much faster b's clock runs, parts per million.
     n_a, n_b : int
@@ -30,8 +30,10 @@ class Segment:
         Aligned events at the second best offset over those at the best; 0 if there is no other.
     chance : float
         Number of alignments as good that unrelated sequences would show.
+    n_fitted : int
+        Aligned events that the line is fitted to: those without a rival (`alone`).
     residual_sd : float
-        Of the aligned events, s.
+        Of the fitted events, s.
     error_sd : float
         `residual_sd` with what the tolerance hides: the standard error of the clock rests on it, s.
     tolerance : float
@@ -39,7 +41,7 @@ class Segment:
     matched : ndarray of int, shape (n_matched, 2)
         Positions of the aligned events in the arrays given, by time.
     sum_squares : float
-        Sum of squared distances of the aligned events from `centre`, s².
+        Sum of squared distances of the fitted events from `centre`, s².
     """
 
     start: float
@@ -51,6 +53,7 @@ class Segment:
     n_b: int
     ambiguity: float
     chance: float
+    n_fitted: int
     residual_sd: float
     error_sd: float
     tolerance: float
@@ -96,7 +99,7 @@ class Segment:
         Student's t with n - 2 degrees of freedom. It does not hold the clock's constant bias.
         """
         lever = (np.asarray(t, dtype=float) - self.centre) ** 2 / max(self.sum_squares, 1e-12)
-        return np.asarray(self._scale * np.sqrt(1 / self.n_matched + lever), dtype=float)
+        return np.asarray(self._scale * np.sqrt(1 / self.n_fitted + lever), dtype=float)
 
     @property
     def drift_interval_ppm(self) -> float:
@@ -107,7 +110,7 @@ class Segment:
     def _scale(self) -> float:
         from scipy.special import stdtrit
 
-        return float(stdtrit(self.n_matched - 2, 0.975)) * self.error_sd
+        return float(stdtrit(self.n_fitted - 2, 0.975)) * self.error_sd
 
 
 @dataclass(frozen=True)

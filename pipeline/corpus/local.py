@@ -164,7 +164,11 @@ class LocalFolder:
 
 
 def _busy(root: Path, *, alone: bool) -> StorageError:
-    who = "an ingest is at work in it" if alone else "a removal in it does not come to its end"
+    ingest, removal = (
+        "an ingest or another removal is at work",
+        "a removal does not come to its end",
+    )
+    who = ingest if alone else removal
     return StorageError(
         f"{who}.",
         where=str(root),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuropair.catalog.splits import assign_splits
+from neuropair.catalog.splits import assign_splits, keep_splits
 from neuropair.schemas.errors import CorpusError, RecipeError
 from neuropair.schemas.study import Splits, Study
 
@@ -135,6 +135,46 @@ def test_a_window_of_an_unknown_recording_is_an_error() -> None:
 def test_empty_tables_give_an_empty_table() -> None:
     recordings, windows = _tables([], [])
     assert assign_splits(recordings, windows, Splits()).empty
+
+
+def test_who_is_left_after_a_removal_keeps_the_split() -> None:
+    people = [f"p{i}" for i in range(6)]
+    recordings = pd.DataFrame(
+        {
+            "recording": [f"r-{p}" for p in people],
+            "dataset": "d",
+            "modality": "eeg",
+            "person": people,
+        }
+    )
+    windows = pd.DataFrame({"recording": recordings["recording"], "stimulus": None})
+    before = assign_splits(recordings, windows, Splits())
+    had = before.set_index(["kind", "key"])["split"]
+    assert set(had) == {"train", "validation", "test"}
+    for gone in people:
+        left = recordings[recordings["person"] != gone]
+        shown = windows[windows["recording"].isin(left["recording"])]
+        fresh = assign_splits(left.iloc[:2], shown.iloc[:2], Splits())
+        assert set(fresh["split"]) == {"train"}
+        kept = keep_splits(fresh, before).set_index(["kind", "key"])["split"]
+        assert kept.to_dict() == had.loc[kept.index].to_dict()
+
+
+def test_a_component_that_was_on_two_sides_or_is_new_is_split_afresh() -> None:
+    assigned = pd.DataFrame(
+        {
+            "kind": ["person", "person", "person", "stimulus"],
+            "key": ["a", "b", "new", "s"],
+            "component": ["one", "one", "two", "two"],
+            "split": ["train", "train", "validation", "validation"],
+            "policy": "both",
+        }
+    )
+    before = pd.DataFrame(
+        {"kind": ["person", "person", "stimulus"], "key": ["a", "b", "s"]}
+    ).assign(split=["test", "train", "test"], policy="both")
+    kept = keep_splits(assigned, before)
+    assert kept["split"].tolist() == assigned["split"].tolist()
 
 
 def test_by_policy_one_kind_may_cross_and_the_other_may_not() -> None:

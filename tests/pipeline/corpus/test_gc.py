@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,21 @@ def test_killed_between_deletions_and_run_again(
     collect_garbage(store, keep=1)
     report = verify(store.url)
     assert (report.damages, report.notes) == ([], [])
+
+
+def test_two_at_once_wait_for_each_other_and_an_ingest_waits_for_both(
+    store: CorpusStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_PATIENCE_S", {True: 120.0, False: 120.0})
+    tables = write_people(store, ("anna",))
+    fewer = tables | {"pairs": tables["pairs"].iloc[:4]}
+    with ThreadPoolExecutor(3) as pool:
+        ingest = pool.submit(publish, CorpusStore(store.url), "demo", fewer)
+        rivals = [pool.submit(collect_garbage, CorpusStore(store.url), keep=1) for _ in range(2)]
+        made, freed = ingest.result(), [rival.result() for rival in rivals]
+    assert sum(one.groups for one in freed) == 4
+    assert Corpus.open(store.url).release.id == made
+    assert verify(store.url).damages == []
 
 
 def test_young_files_stay_where_nobody_can_be_kept_out(s3_store: CorpusStore) -> None:
