@@ -30,13 +30,16 @@ ASSUMPTIONS: dict[str, float] = {
     "triggers_duplicated": 0.1,
     "triggers_fixed_interval": 0.2,
     "triggers_unrelated": 0.1,
+    "triggers_gap": 0.1,
+    "triggers_restart": 0.1,
     "jitter_max_s": 0.010,
     "drift_max_ppm": 300.0,
 }
 """wrong_row: share of rows that name another stimulus than was shown. name_collision: share of
 names that stand for two stimuli where a recipe states that names identify. wrong_condition: share
 of rows with another condition than was run. triggers_…: largest shares of triggers (each corpus
-draws its own), and the shares of corpora with a fixed interval and with unrelated sequences."""
+draws its own), and the shares of corpora with a fixed interval, with unrelated sequences, with a
+stretch that one device lost, and with one in which it restarted."""
 
 SLIDING_RULE = {"length": 2.0, "step": 8.0}
 _JITTER = 4 * 0.005
@@ -155,7 +158,19 @@ def _damage(rng: np.random.Generator, rates: Mapping[str, float]) -> Damage:
         interval="fixed" if rng.random() < rates["triggers_fixed_interval"] else "drawn",
         unrelated=bool(rng.random() < rates["triggers_unrelated"]),
         both=bool(rng.random() < 0.3),
+        **_stretch(rng, rates),
     )
+
+
+def _stretch(rng: np.random.Generator, rates: Mapping[str, float]) -> dict[str, float]:
+    """Draw what the second device loses in one piece: the clock goes on, or starts anew."""
+    lost, jump = float(rng.uniform(0.02, 0.3)), float(rng.uniform(-30, 30))
+    drawn = float(rng.random())
+    if drawn < rates["triggers_gap"]:
+        return {"gap": lost}
+    if drawn < rates["triggers_gap"] + rates["triggers_restart"]:
+        return {"restart": lost, "jump": jump}
+    return {}
 
 
 def _stimuli(
@@ -322,10 +337,9 @@ def _same_instant(pairs: pd.DataFrame, corpus: Corpus, windows: pd.DataFrame) ->
         onsets.loc[list(zip(pairs[f"recording_{s}"], pairs[f"window_{s}"], strict=True))].to_numpy()
         for s in ("a", "b")
     ]
-    related = {name: bool((one.truth_b >= 0).any()) for name, one in corpus.clocks.items()}
-    names = pairs["recording_b"]
-    offset = names.map({name: one.offset for name, one in corpus.clocks.items()}).to_numpy(float)
-    slope = names.map({name: one.slope for name, one in corpus.clocks.items()}).to_numpy(float)
-    error = np.abs(both[1] - offset - slope * both[0])
-    near = error <= pairs["clock_bias"].to_numpy(float) + _JITTER
-    return np.asarray(near & names.map(related).to_numpy(bool), dtype=bool)
+    error = np.full(len(pairs), np.inf)
+    for name, rows in pairs.groupby("recording_b").indices.items():
+        drawn = corpus.clocks[str(name)]
+        if (drawn.truth_b >= 0).any():
+            error[rows] = np.abs(both[1][rows] - drawn.true_b(both[0][rows]))
+    return np.asarray(error <= pairs["clock_bias"].to_numpy(float) + _JITTER, dtype=bool)
