@@ -88,12 +88,18 @@ def table_of(
 def _labels(
     truth: Columns, run: Run, settings: SimulationSettings
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Give the condition and picture that each trial's row names: another trial's, where wrong."""
+    """Give the condition and picture that each trial's row names.
+
+    Where a row is wrong, those of a trial of another condition; of any other trial where the task
+    has one condition only.
+    """
     rng = generator(settings.seed, "labels", run.sitting, run.modality)
-    count = len(truth["onset"])
-    wrong = rng.random(count) < settings.mislabelled
-    named = np.where(wrong, rng.integers(0, count, count), np.arange(count))
-    return truth["condition"][named], truth["stim_file"][named]
+    conditions = truth["condition"]
+    named = np.arange(len(conditions))
+    for trial in np.flatnonzero(rng.random(named.size) < settings.mislabelled).tolist():
+        others = np.flatnonzero(conditions != conditions[trial])
+        named[trial] = rng.choice(others if others.size else named.size)
+    return conditions[named], truth["stim_file"][named]
 
 
 def _count(share: float, of: int, rng: np.random.Generator) -> int:
