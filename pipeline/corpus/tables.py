@@ -136,7 +136,7 @@ def replace_study(
             delta.restore(base, commit_properties=_once(), post_commithook_properties=_hooks())
         write_deltalake(
             delta,
-            rows,
+            _described_as(delta, rows),
             mode="overwrite",
             # a corpus of an older format gains the columns that its tables lack
             schema_mode="merge",
@@ -163,7 +163,7 @@ def append_row(store: CorpusStore, table: str, row: pa.Table, base: int | None) 
     with storage_errors(store.table_uri(table)), _conflicts(table):
         write_deltalake(
             delta,
-            row,
+            _described_as(delta, row),
             mode="append",
             # table releases of an older corpus lacks columns
             schema_mode="merge",
@@ -188,7 +188,7 @@ def replace_all(store: CorpusStore, table: str, rows: pa.Table, base: int) -> No
     with storage_errors(store.table_uri(table)), _conflicts(table):
         write_deltalake(
             delta,
-            rows,
+            _described_as(delta, rows),
             mode="overwrite",
             schema_mode="merge",
             commit_properties=_once(),
@@ -262,6 +262,19 @@ def log_of(store: CorpusStore, table: str, version: int) -> list[str]:
     return sorted(
         commits + [path for number, path in upto if number == start and path.endswith(_CHECKPOINT)]
     )
+
+
+def _described_as(delta: Any, rows: pa.Table) -> pa.Table:
+    """Give the columns the descriptions that the table has: Delta merges no others.
+
+    A corpus keeps the words of the neuropair that made it; what a column means does not change.
+    """
+    stored = {field.name: field.metadata for field in delta.schema().fields}
+    fields = [
+        field.with_metadata(stored[field.name]) if field.name in stored else field
+        for field in rows.schema
+    ]
+    return pa.Table.from_arrays(rows.columns, schema=pa.schema(fields, rows.schema.metadata))
 
 
 def _created(store: CorpusStore, table: str, schema: pa.Schema) -> Any:

@@ -308,3 +308,18 @@ def test_a_corpus_of_a_newer_format_is_refused(local_store):
     )
     with pytest.raises(CorpusError, match=r"format \d+.*update neuropair"):
         publish(local_store, "demo", {})
+
+
+def test_a_corpus_that_describes_its_columns_in_other_words_is_written_on(
+    store, monkeypatch: pytest.MonkeyPatch
+):
+    """What a column means stands with the corpus; another neuropair may say it otherwise."""
+    schema = TABLES["recordings"]
+    at = schema.get_field_index("status")
+    other = schema.set(at, schema.field(at).with_metadata({"description": "in other words"}))
+    tables = write_corpus(store)
+    with monkeypatch.context() as patched:
+        patched.setitem(TABLES, "recordings", other)
+        first = publish(store, "one", tables)
+    tables["recordings"]["reason"] = "another row"
+    assert publish(store, "one", tables) != first
