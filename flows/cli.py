@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from neuropair import __version__
+from neuropair.flows.options import add_cache, add_corpus, add_json, add_release
 from neuropair.flows.upkeep_parsers import add_upkeep
 from neuropair.schemas.errors import NeuropairError
 
@@ -96,23 +97,6 @@ def _add_study(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_corpus(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--corpus", required=True, metavar="URL", help="the corpus: folder or URL")
-
-
-def _add_cache(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="where downloads go (default: $NEUROPAIR_CACHE or ~/.cache/neuropair)",
-    )
-
-
-def _add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
-
-
 def _add_plan(commands: _Commands) -> None:
     command = _add(
         commands,
@@ -120,7 +104,7 @@ def _add_plan(commands: _Commands) -> None:
         "say what an ingest would read or pull and what is missing, touching nothing",
     )
     _add_study(command)
-    _add_json(command)
+    add_json(command)
 
 
 def _add_rehearse(commands: _Commands) -> None:
@@ -131,47 +115,47 @@ def _add_rehearse(commands: _Commands) -> None:
     command.add_argument(
         "--out", required=True, metavar="DIR", help="where the tables go: a folder or URL"
     )
-    _add_cache(command)
-    _add_json(command)
+    add_cache(command)
+    add_json(command)
 
 
 def _add_ingest(commands: _Commands) -> None:
     command = _add(commands, "ingest", "take a study's datasets through every stage to a release")
     _add_study(command)
-    _add_corpus(command)
+    add_corpus(command)
     where = command.add_mutually_exclusive_group()
     where.add_argument("--workers", type=_positive, metavar="N", help="recordings at a time, here")
     where.add_argument("--cluster", metavar="tcp://…", help="address of a Dask scheduler")
-    _add_cache(command)
+    add_cache(command)
     command.add_argument("--dry-run", action="store_true", help="the same as plan")
-    _add_json(command)
+    add_json(command)
 
 
 def _add_query(commands: _Commands) -> None:
     command = _add(commands, "query", "ask the catalog in SQL (one SELECT over its tables)")
-    _add_corpus(command)
+    add_corpus(command)
     command.add_argument("select", metavar="SELECT", help="SQL, one statement")
     command.add_argument(
         "--format", choices=("table", "csv", "json", "parquet"), default="table", dest="style"
     )
     command.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
-    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    add_release(command)
 
 
 def _add_show(commands: _Commands) -> None:
     command = _add(commands, "show", "show what a corpus holds, or one pair with a picture of it")
-    _add_corpus(command)
+    add_corpus(command)
     command.add_argument("pair", nargs="?", metavar="PAIR_ID")
     command.add_argument("--output", type=Path, metavar="FILE.png", help="where the picture goes")
-    command.add_argument("--release", metavar="ID", help="a release other than the newest")
-    _add_json(command)
+    add_release(command)
+    add_json(command)
 
 
 def _add_ledger(commands: _Commands) -> None:
     command = _add(
         commands, "ledger", "measure what the pairs hold against nulls, and publish the figures"
     )
-    _add_corpus(command)
+    add_corpus(command)
     command.add_argument(
         "--release", metavar="ID", help="an older release: measured, but not published"
     )
@@ -179,20 +163,20 @@ def _add_ledger(commands: _Commands) -> None:
         "--permutations", type=_positive, default=999, metavar="N", help="refits a null"
     )
     command.add_argument("--seed", type=int, default=0, metavar="K")
-    _add_json(command)
+    add_json(command)
 
 
 def _add_evidence(commands: _Commands) -> None:
     command = _add(commands, "evidence", "print what the pairs of a release rest on, as tables")
-    _add_corpus(command)
-    command.add_argument("--release", metavar="ID", help="a release other than the newest")
-    _add_json(command)
+    add_corpus(command)
+    add_release(command)
+    add_json(command)
 
 
 def _add_report(commands: _Commands) -> None:
     command = _add(commands, "report", "draw a release's evidence as one self-contained HTML file")
-    _add_corpus(command)
-    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    add_corpus(command)
+    add_release(command)
     command.add_argument(
         "--output", type=Path, required=True, metavar="FILE.html", help="where the report goes"
     )
@@ -200,13 +184,13 @@ def _add_report(commands: _Commands) -> None:
 
 def _add_verify(commands: _Commands) -> None:
     command = _add(commands, "verify", "check every byte and every table of a corpus")
-    _add_corpus(command)
-    _add_json(command)
+    add_corpus(command)
+    add_json(command)
 
 
 def _add_recipes(commands: _Commands) -> None:
     command = _add(commands, "recipes", "list the recipes and studies that come with neuropair")
-    _add_json(command)
+    add_json(command)
 
 
 def _add_simulate(commands: _Commands) -> None:
@@ -231,7 +215,7 @@ def _add_calibrate(commands: _Commands) -> None:
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="default: the file that neuropair reads"
     )
-    _add_json(command)
+    add_json(command)
 
 
 def _positive(text: str) -> int:

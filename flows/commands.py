@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +30,7 @@ def plan(options: argparse.Namespace) -> ExitCode:
             told: dict[str, Any] = {"problem": str(rehearsed)}
         else:
             told = rehearsed.to_dict()
-        _print_json(planned.to_dict() | {"rehearsal": told})
+        console.show_json(planned.to_dict() | {"rehearsal": told})
     else:
         from neuropair.flows.render import plan_table, rehearsal_tables
 
@@ -61,14 +59,7 @@ def rehearse(options: argparse.Namespace) -> ExitCode:
     _quieten_mne()
     loaded = load_study(options.study, _sources(options.source))
     summary = run(loaded, options.out, cache_folder(options.cache), quiet=options.json)
-    if options.json:
-        _print_json(summary.to_dict())
-    else:
-        from neuropair.flows.render import summary_tables
-
-        for table in summary_tables(summary):
-            console.show(table)
-    return ExitCode.INCOMPLETE if summary.failures else ExitCode.OK
+    return _summed_up(summary, options)
 
 
 def ingest(options: argparse.Namespace) -> ExitCode:
@@ -84,13 +75,13 @@ def ingest(options: argparse.Namespace) -> ExitCode:
         cache=None if options.cache is None else str(options.cache),
         quiet=options.json,
     )
-    if options.json:
-        _print_json(summary.to_dict())
-    else:
-        from neuropair.flows.render import summary_tables
+    return _summed_up(summary, options)
 
-        for table in summary_tables(summary):
-            console.show(table)
+
+def _summed_up(summary: Summary, options: argparse.Namespace) -> ExitCode:
+    from neuropair.flows.render import summary_tables
+
+    console.answer(summary, as_json=options.json, shown=lambda: summary_tables(summary))
     return ExitCode.INCOMPLETE if summary.failures else ExitCode.OK
 
 
@@ -149,10 +140,7 @@ def show(options: argparse.Namespace) -> ExitCode:
         shown = show_pair(corpus, options.pair, options.output)
     else:
         shown = describe(corpus)
-    if options.json:
-        _print_json(shown.to_dict())
-    else:
-        console.show(shown)
+    console.answer(shown, as_json=options.json)
     return ExitCode.OK
 
 
@@ -167,11 +155,7 @@ def ledger(options: argparse.Namespace) -> ExitCode:
         seed=options.seed,
         quiet=options.json,
     )
-    if options.json:
-        _print_json(measured.to_dict())
-    else:
-        for shown in ledger_tables(measured):
-            console.show(shown)
+    console.answer(measured, as_json=options.json, shown=lambda: ledger_tables(measured))
     return ExitCode.OK
 
 
@@ -181,10 +165,7 @@ def evidence(options: argparse.Namespace) -> ExitCode:
     from neuropair.catalog.evidence import evidence as gather
 
     shown = gather(Corpus.open(options.corpus, release=options.release))
-    if options.json:
-        _print_json(shown.to_dict())
-    else:
-        console.show(shown)
+    console.answer(shown, as_json=options.json)
     return ExitCode.OK
 
 
@@ -204,10 +185,7 @@ def verify(options: argparse.Namespace) -> ExitCode:
     from neuropair.catalog.verify import verify as check
 
     report = check(options.corpus)
-    if options.json:
-        _print_json(report.to_dict())
-    else:
-        console.show(report)
+    console.answer(report, as_json=options.json)
     return ExitCode.DAMAGED if report.damages else ExitCode.OK
 
 
@@ -216,7 +194,7 @@ def recipes(options: argparse.Namespace) -> ExitCode:
     from neuropair.flows.render import shipped, shipped_table
 
     if options.json:
-        _print_json(shipped())
+        console.show_json(shipped())
     else:
         console.show(shipped_table())
     return ExitCode.OK
@@ -239,7 +217,7 @@ def calibrate(options: argparse.Namespace) -> ExitCode:
     with console.progress("fitting", FAMILIES, quiet=options.json) as bar:
         fitted, path = refit(options.runs or RUNS, options.out, progress=bar.advance)
     if options.json:
-        _print_json(fitted.model_dump(mode="json"))
+        console.show_json(fitted.model_dump(mode="json"))
     else:
         from neuropair.flows.render import table_of
         from neuropair.flows.summary import records
@@ -274,11 +252,6 @@ def _sources(pairs: list[str]) -> dict[str, str]:
             )
         sources[dataset] = url
     return sources
-
-
-def _print_json(content: object) -> None:
-    json.dump(content, sys.stdout, indent=2, default=str)
-    sys.stdout.write("\n")
 
 
 def _quieten_mne() -> None:

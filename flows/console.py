@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from neuropair.schemas.errors import NeuropairError
 
@@ -89,6 +90,38 @@ def show(renderable: object) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=120, no_color=True)
     console.print(renderable)
+
+
+class Answer(Protocol):
+    """What a command came to."""
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """All of it, as plain values."""
+
+
+def answer(
+    found: Answer, *, as_json: bool, shown: Callable[[], Iterable[object]] | None = None
+) -> None:
+    """Write what a command came to: as JSON, or for a person.
+
+    Parameters
+    ----------
+    found : Answer
+    as_json : bool
+    shown : callable, optional
+        Makes the renderables that a person sees; `found` itself is one unless given.
+    """
+    if as_json:
+        show_json(found.to_dict())
+        return
+    for renderable in [found] if shown is None else shown():
+        show(renderable)
+
+
+def show_json(content: object) -> None:
+    """Write plain values to standard output as JSON."""
+    json.dump(content, sys.stdout, indent=2, default=str)
+    sys.stdout.write("\n")
 
 
 def complain(error: NeuropairError) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ def tables(options: argparse.Namespace) -> ExitCode:
 
     found = document_tables(options.table)
     if options.json:
-        _print_json([table.to_dict() for table in found])
+        console.show_json([table.to_dict() for table in found])
     else:
         for table in found:
             console.show(_columns_of(table))
@@ -35,10 +33,7 @@ def diff(options: argparse.Namespace) -> ExitCode:
 
     before, after = (Corpus.open(options.corpus, release=one) for one in (options.a, options.b))
     found = compare(before, after)
-    if options.json:
-        _print_json(found.to_dict())
-    else:
-        console.show(found)
+    console.answer(found, as_json=options.json)
     return ExitCode.OK
 
 
@@ -65,7 +60,7 @@ def export(options: argparse.Namespace) -> ExitCode:
     corpus = Corpus.open(options.corpus, release=options.release)
     done = write(corpus, options.condition, options.output)
     if options.json:
-        _print_json(done.to_dict())
+        console.show_json(done.to_dict())
         return ExitCode.OK
     console.say(
         f"wrote {done.pairs:,} pairs of {done.recordings:,} recordings, release {done.release}, "
@@ -90,7 +85,7 @@ def forget(options: argparse.Namespace) -> ExitCode:
         lambda subjects: remove_copies(cache, subjects),
     )
     if options.json:
-        _print_json(receipt.to_dict())
+        console.show_json(receipt.to_dict())
         return ExitCode.OK
     content = receipt.content
     rows = ", ".join(f"{n:,} {table}" for table, n in content["rows"].items()) or "none"
@@ -112,7 +107,7 @@ def gc(options: argparse.Namespace) -> ExitCode:
 
     freed = collect_garbage(CorpusStore(options.corpus), keep=options.keep, dry_run=options.dry_run)
     if options.json:
-        _print_json(freed.to_dict())
+        console.show_json(freed.to_dict())
         return ExitCode.OK
     would = "would free" if freed.dry_run else "freed"
     console.say(f"{would} {freed.bytes:,} bytes:")
@@ -151,8 +146,3 @@ def _write(path: Path, text: str) -> None:
         raise StorageError(
             f"cannot be written ({error.strerror}).", where=str(path), remedy="name another file"
         ) from error
-
-
-def _print_json(content: object) -> None:
-    json.dump(content, sys.stdout, indent=2, default=str)
-    sys.stdout.write("\n")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from neuropair.flows.options import add_cache, add_corpus, add_json, add_release
+
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Add = Callable[[_Commands, str, str], argparse.ArgumentParser]
 
@@ -30,65 +32,48 @@ def add_upkeep(commands: _Commands, add: Add) -> None:
 
 def _add_tables(command: argparse.ArgumentParser) -> None:
     command.add_argument("table", nargs="?", metavar="TABLE", help="one table; all unless given")
-    _add_json(command)
+    add_json(command)
 
 
 def _add_diff(command: argparse.ArgumentParser) -> None:
     command.add_argument("a", metavar="A", help="a release, or the beginning of its id")
     command.add_argument("b", metavar="B", help="the release to compare it with")
-    _add_corpus(command)
-    _add_json(command)
+    add_corpus(command)
+    add_json(command)
 
 
 def _add_card(command: argparse.ArgumentParser) -> None:
-    _add_corpus(command)
-    _add_release(command)
+    add_corpus(command)
+    add_release(command)
     command.add_argument("--output", type=Path, metavar="FILE.md", help="write to a file")
     command.add_argument("--bib", type=Path, metavar="FILE.bib", help="write the citations alone")
 
 
 def _add_export(command: argparse.ArgumentParser) -> None:
-    _add_corpus(command)
-    _add_release(command)
+    add_corpus(command)
+    add_release(command)
     command.add_argument(
         "condition", nargs="?", metavar="CONDITION", help="SQL on table pairs; all unless given"
     )
     command.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="a folder, absent or empty"
     )
-    _add_json(command)
-
-
-def _add_release(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--release", metavar="ID", help="a release other than the newest")
+    add_json(command)
 
 
 def _add_forget(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "subject", metavar="SUBJECT", help="a person id, or dataset/subject; the person goes whole"
     )
-    _add_corpus(command)
-    command.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="where downloads went (default: $NEUROPAIR_CACHE or ~/.cache/neuropair)",
-    )
-    _add_json(command)
+    add_corpus(command)
+    add_cache(command)
+    add_json(command)
 
 
 def _add_gc(command: argparse.ArgumentParser) -> None:
-    _add_corpus(command)
+    add_corpus(command)
     command.add_argument("--dry-run", action="store_true", help="only say what would go")
     command.add_argument(
         "--keep", type=int, metavar="N", help="withdraw all but the newest N releases"
     )
-    _add_json(command)
-
-
-def _add_corpus(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--corpus", required=True, metavar="URL", help="the corpus: folder or URL")
-
-
-def _add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(command)

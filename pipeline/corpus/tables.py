@@ -127,23 +127,13 @@ def replace_study(
     ConflictError
         If another writer was faster; to be tried again from the newest release.
     """
-    from deltalake import write_deltalake
-
     delta = open_table(store, table) or _created(store, table, rows.schema)
     quoted = study.replace("'", "''")
     with storage_errors(store.table_uri(table)), _conflicts(table):
         if base is not None and delta.version() != base:
             delta.restore(base, commit_properties=_once(), post_commithook_properties=_hooks())
-        write_deltalake(
-            delta,
-            _described_as(delta, rows),
-            mode="overwrite",
-            # a corpus of an older format gains the columns that its tables lack
-            schema_mode="merge",
-            predicate=None if base is None else f"study = '{quoted}'",
-            commit_properties=_once(),
-            post_commithook_properties=_hooks(),
-        )
+        predicate = None if base is None else f"study = '{quoted}'"
+        _write(delta, rows, mode="overwrite", predicate=predicate)
     return int(delta.version())
 
 
@@ -155,21 +145,11 @@ def append_row(store: CorpusStore, table: str, row: pa.Table, base: int | None) 
     ConflictError
         If somebody did.
     """
-    from deltalake import write_deltalake
-
     delta = open_table(store, table) or _created(store, table, row.schema)
     if base is not None and delta.version() != base:
         raise ConflictError(table)
     with storage_errors(store.table_uri(table)), _conflicts(table):
-        write_deltalake(
-            delta,
-            _described_as(delta, row),
-            mode="append",
-            # table releases of an older corpus lacks columns
-            schema_mode="merge",
-            commit_properties=_once(),
-            post_commithook_properties=_hooks(),
-        )
+        _write(delta, row, mode="append")
 
 
 def replace_all(store: CorpusStore, table: str, rows: pa.Table, base: int) -> None:
@@ -180,20 +160,11 @@ def replace_all(store: CorpusStore, table: str, rows: pa.Table, base: int) -> No
     ConflictError
         If somebody did.
     """
-    from deltalake import write_deltalake
-
     delta = open_table(store, table)
     if delta is None or delta.version() != base:
         raise ConflictError(table)
     with storage_errors(store.table_uri(table)), _conflicts(table):
-        write_deltalake(
-            delta,
-            _described_as(delta, rows),
-            mode="overwrite",
-            schema_mode="merge",
-            commit_properties=_once(),
-            post_commithook_properties=_hooks(),
-        )
+        _write(delta, rows, mode="overwrite")
 
 
 def set_aside(store: CorpusStore, table: str, base: int) -> int:
@@ -261,6 +232,20 @@ def log_of(store: CorpusStore, table: str, version: int) -> list[str]:
     commits = [path for number, path in upto if number > start and path.endswith(".json")]
     return sorted(
         commits + [path for number, path in upto if number == start and path.endswith(_CHECKPOINT)]
+    )
+
+
+def _write(delta: Any, rows: pa.Table, **how: Any) -> None:
+    """Commit once, without another try; a corpus of an older format gains the columns it lacks."""
+    from deltalake import write_deltalake
+
+    write_deltalake(
+        delta,
+        _described_as(delta, rows),
+        schema_mode="merge",
+        commit_properties=_once(),
+        post_commithook_properties=_hooks(),
+        **how,
     )
 
 
