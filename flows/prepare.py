@@ -97,8 +97,8 @@ def prepare_dataset(
         signals=needed,
     )
     dataset = fetched.dataset
-    if tables_only and source.local_root is None:
-        write_listing(dataset.root, source.list())
+    if tables_only and fetched.listed:
+        write_listing(dataset.root, fetched.listed)
     left_out.clean(cache, entry.dataset)
     index = left_out.without(
         index_dataset(

@@ -26,9 +26,6 @@ from neuropair.pipeline.corpus import (
 from neuropair.pipeline.corpus.tables import read_table
 from neuropair.schemas.errors import CorpusError, NeuropairError
 
-NOWHERE = "rehearsal"
-"""Stands for the corpus where nothing is written."""
-
 
 def rehearse(loaded: LoadedStudy, out: str, cache: Path, *, quiet: bool = False) -> Summary:
     """Pair a study from tables and sidecars, and write the tables.
@@ -55,20 +52,22 @@ def rehearse(loaded: LoadedStudy, out: str, cache: Path, *, quiet: bool = False)
     """
     store = CorpusStore(out)
     _refuse_ingested(store, loaded.study.study)
-    tables = rehearsed_tables(loaded, cache, quiet=quiet, corpus=out)
+    tables = rehearsed_tables(loaded, out, cache, quiet=quiet)
     release = publish(store, loaded.study.study, tables)
     return Summary.of(out, release, tables, ())
 
 
 def rehearsed_in_memory(loaded: LoadedStudy) -> Summary:
     """Count what a rehearsal would pair; nothing stays written."""
-    with tempfile.TemporaryDirectory(prefix="neuropair-rehearsal-") as cache:
-        tables = rehearsed_tables(loaded, Path(cache), quiet=True)
-    return Summary.of(NOWHERE, "none", tables, ())
+    with tempfile.TemporaryDirectory(prefix="neuropair-rehearsal-") as folder:
+        # a corpus that is not there: nobody was removed from it, and it has no other study
+        corpus = str(Path(folder) / "corpus")
+        tables = rehearsed_tables(loaded, corpus, Path(folder), quiet=True)
+    return Summary.of("rehearsal", "none", tables, ())
 
 
 def rehearsed_tables(
-    loaded: LoadedStudy, cache: Path, *, quiet: bool = False, corpus: str = NOWHERE
+    loaded: LoadedStudy, corpus: str, cache: Path, *, quiet: bool = False
 ) -> Mapping[str, pd.DataFrame]:
     """Pair a study from tables and sidecars: every table of a release, less ``study``.
 

@@ -42,6 +42,8 @@ class Fetched(NamedTuple):
         Paths of what was selected and is here. A copy may hold more, of a study that selected
         more: give it to `index_dataset`, so that what is read does not depend on that. None for
         a local folder.
+    listed : tuple of RemoteFile
+        All that the source holds, fetched or not; empty for a local folder.
     """
 
     dataset: Dataset
@@ -49,6 +51,7 @@ class Fetched(NamedTuple):
     n_files: int
     n_bytes: int
     files: frozenset[str] | None = None
+    listed: tuple[RemoteFile, ...] = ()
 
 
 def fetch(
@@ -124,7 +127,8 @@ def fetch(
         raise failed[0][1] if failed else _nothing_selected(source)
     n_bytes = sum(file.size for file in here)
     got = _fetched(source, dataset_id, root, losses, len(here), n_bytes)
-    return got._replace(files=frozenset(file.path.as_posix() for file in here))
+    here_now = frozenset(file.path.as_posix() for file in here)
+    return got._replace(files=here_now, listed=tuple(listed))
 
 
 def copy_folder(source: Source, dataset_id: str, destination: Path) -> Path:
